@@ -1,0 +1,47 @@
+"""What Celery itself is told: broker, queues, serialisers, scheduler. Everything else is in `thor.env`."""
+
+from kombu import Queue
+
+from thor.connections import broker_url as _broker_url
+from thor.env import env as _env
+
+broker_url = _broker_url()
+broker_connection_retry_on_startup = True
+broker_transport_options = {
+    "visibility_timeout": 3600,
+    # kombu's default is to wait for ever; a broker that is frozen must not freeze a scheduler or a worker.
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+
+imports = ("tasks",)
+beat_scheduler = "thor.drivers.beat:ThorScheduler"
+beat_max_loop_interval = 1
+
+task_default_queue = "default"
+task_queues = [Queue("default"), Queue("market_data"), Queue("trading")]
+task_create_missing_queues = True
+task_serializer = "json"
+result_serializer = "json"
+event_serializer = "json"
+accept_content = ["json"]
+task_ignore_result = True
+task_store_errors_even_if_ignored = False
+task_send_sent_event = True
+worker_send_task_events = True
+task_track_started = False
+
+# The ledger decides once-only, so acknowledging late costs nothing and lets a free worker take what waits.
+task_acks_late = True
+task_reject_on_worker_lost = False
+worker_prefetch_multiplier = 1
+worker_cancel_long_running_tasks_on_connection_loss = False
+worker_hijack_root_logger = False
+worker_redirect_stdouts = False
+
+enable_utc = True
+timezone = "UTC"
+
+worker_concurrency = _env().worker_concurrency

@@ -1,0 +1,48 @@
+"""Where Redis and the broker are: by the environment, else the embedded server, which is started if nobody runs it."""
+
+import functools
+
+import redis
+
+from thor import embedded
+from thor.env import env
+from thor.errors import BadConfiguration
+
+#: Seconds that a command may wait for an answer: a frozen server must not freeze a leader or a worker.
+SOCKET_TIMEOUT = 5.0
+
+
+def redis_url() -> str:
+    """Return the address of Redis; without REDIS_URL the embedded server's, started now if it does not run."""
+    return env().redis_url or f"unix://{embedded.ensure()}?db=0"
+
+
+def broker_url() -> str:
+    """Return the address that Celery uses as broker: THOR_BROKER_URL, else Redis (in kombu's spelling for sockets)."""
+    if env().broker_url:
+        return env().broker_url
+    url = redis_url()
+    if url.startswith("unix://"):
+        path = url.removeprefix("unix://").split("?")[0]
+        return f"redis+socket://{path}?virtual_host=0"
+    return url
+
+
+@functools.cache
+def redis_client() -> redis.Redis:
+    """Return the client of this process: bytes in and out, safe to share among threads and after a fork."""
+    return connect(redis_url())
+
+
+def connect(url: str, **options: object) -> redis.Redis:
+    """Return a client of the server at `url` with time-outs set; nothing is sent yet."""
+    settings = {
+        "socket_timeout": SOCKET_TIMEOUT,
+        "socket_connect_timeout": SOCKET_TIMEOUT,
+        "health_check_interval": 15,
+        **options,
+    }
+    try:
+        return redis.Redis.from_url(url, **settings)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise BadConfiguration(f"REDIS_URL={url!r} cannot be used: {error}.") from None

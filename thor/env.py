@@ -1,0 +1,153 @@
+"""Read the whole configuration from the environment (and from `.env`, where there is one), typed and checked.
+
+This is the only module that reads environment variables. A value out of range, or a `THOR_` name that nobody knows, is
+refused at start with a sentence that names the fix: a typing error must not silently become a default.
+"""
+
+import difflib
+import functools
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from thor.errors import BadConfiguration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+#: Names that begin with THOR_ and are read by the test suite or the Makefile, not by the product.
+FOREIGN_NAMES = frozenset({"THOR_REQUIRE_DOCKER", "THOR_TEST_KEEP"})
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def named(name: str, default: Any, description: str, **limits: Any) -> Any:
+    """Declare a variable: its name in the environment, its default, what it is for and its range."""
+    return Field(default, validation_alias=AliasChoices(name), description=description, **limits)
+
+
+class Env(BaseSettings):
+    """Every variable that Thor reads, with its type, default, range and meaning."""
+
+    model_config = SettingsConfigDict(
+        env_file=BASE_DIR / ".env", extra="ignore", case_sensitive=True, env_ignore_empty=True
+    )
+
+    database_url: str = named("DATABASE_URL", "", "Database; empty means SQLite in THOR_VAR_DIR")
+    redis_url: str = named("REDIS_URL", "", "Redis or Valkey; empty means an embedded Valkey on a socket")
+    broker_url: str = named("THOR_BROKER_URL", "", "Celery's broker; empty means REDIS_URL")
+    var_dir: Path = named("THOR_VAR_DIR", BASE_DIR / "var", "Folder of the database, sockets, logs and keys")
+    secret_key: str = named("THOR_SECRET_KEY", "", "Django's secret; empty means one kept in THOR_VAR_DIR")
+    debug: bool = named("THOR_DEBUG", False, "Show Django's error pages; never in production")
+    allowed_hosts: str = named("THOR_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", "Host names, comma-separated")
+    tls: bool = named("THOR_TLS", False, "Served behind TLS: secure cookies and HSTS")
+    host: str = named("THOR_HOST", "127.0.0.1", "Address on which the web server and Flower listen")
+    web_port: int = named("THOR_WEB_PORT", 8000, "Port of the web server", ge=1, le=65535)
+    flower_port: int = named("THOR_FLOWER_PORT", 5555, "Port of Flower", ge=1, le=65535)
+    flower_url: str = named("THOR_FLOWER_URL", "", "Address of Flower for links; empty means host and port")
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)
+    ] = named("THOR_LOG_LEVEL", "info", "How much is logged")
+    jobs: str = named("THOR_JOBS", "all", "Jobs of this installation: all, none, or names and groups")
+    feed: str = named("THOR_FEED", "simulated", "Feed of prices, or one a venue: globex=simulated,…")
+    replay_files: str = named("THOR_REPLAY_FILES", "", "Files of the replay feed: paths or globs, comma-separated")
+    clock: Annotated[Literal["system", "replay"], BeforeValidator(_lower)] = named(
+        "THOR_CLOCK", "system", "The clock of all processes: system, or replay"
+    )
+    replay_start: datetime | None = named(
+        "THOR_REPLAY_START", None, "First instant of the replay, with offset: 2013-10-07T13:30:00+00:00"
+    )
+    replay_speed: float = named("THOR_REPLAY_SPEED", 60.0, "Virtual seconds a second of the wall", gt=0, le=100_000)
+    replay_tick: float = named("THOR_REPLAY_TICK", 0.5, "Seconds of the wall between decisions", ge=0.05, le=60)
+    lease_ttl: float = named("THOR_LEASE_TTL", 1.5, "Seconds until a leader's lease expires", ge=1, le=30)
+    disable_leader_lock: bool = named("THOR_DISABLE_LEADER_LOCK", False, "Lead without the lease: one scheduler only")
+    worker_concurrency: int = named("THOR_WORKER_CONCURRENCY", 2, "Processes of each worker of `up`", ge=1, le=256)
+
+    @field_validator("replay_start")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("needs an offset, for example 2013-10-07T13:30:00+00:00")
+        return value.astimezone(UTC) if value else None
+
+    @model_validator(mode="after")
+    def _replay_needs_a_start(self) -> "Env":
+        if self.clock == "replay" and self.replay_start is None:
+            raise ValueError("THOR_CLOCK=replay needs THOR_REPLAY_START, for example 2013-10-07T13:30:00+00:00")
+        return self
+
+    @property
+    def lease_time(self) -> timedelta:
+        """Return the life of a lease."""
+        return timedelta(seconds=self.lease_ttl)
+
+    @property
+    def tick(self) -> timedelta:
+        """Return the wall time between two decisions of a replay."""
+        return timedelta(seconds=self.replay_tick)
+
+
+def variables() -> list[tuple[str, str, str, str]]:
+    """Return (name, default, range, meaning) of every variable, in the order of the table in the docs."""
+    return [
+        (_name(field), _default(field), _range(field), field.description or "")
+        for field in Env.model_fields.values()
+    ]
+
+
+@functools.cache
+def env() -> Env:
+    """Return the configuration of this process, read once."""
+    return read()
+
+
+def read() -> Env:
+    """Read and check the environment; raise `BadConfiguration` with one sentence that names the fix."""
+    try:
+        found = Env()
+    except ValidationError as error:
+        raise BadConfiguration(_sentence(error)) from None
+    _refuse_unknown_names()
+    return found
+
+
+def _refuse_unknown_names() -> None:
+    known = {_name(field) for field in Env.model_fields.values()} | FOREIGN_NAMES
+    for name in sorted(os.environ):
+        if name.startswith("THOR_") and name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            hint = f"did you mean {near[0]}?" if near else "docs/configuration.md lists the names that exist."
+            raise BadConfiguration(f"{name} is not a variable of Thor; {hint}")
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    text = str(first["msg"]).removeprefix("Value error, ")
+    if not first["loc"]:
+        return text
+    name = str(first["loc"][0])
+    return f"{name}={first['input']!r} cannot be used: {text[0].lower()}{text[1:]}."
+
+
+def _name(field: Any) -> str:
+    return str(field.validation_alias.choices[0])
+
+
+def _default(field: Any) -> str:
+    value = field.default
+    if isinstance(value, Path):
+        return value.name
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _range(field: Any) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    limits = [
+        f"{signs[name]} {getattr(part, name)}" for part in field.metadata for name in signs if hasattr(part, name)
+    ]
+    return ", ".join(limits)

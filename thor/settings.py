@@ -1,0 +1,178 @@
+"""Django's settings, all derived from `thor.env`; nothing here is edited to configure an installation."""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from thor.env import env
+from thor.errors import BadConfiguration
+
+ENV = env()
+VAR_DIR = ENV.var_dir
+
+
+def _secret_key() -> str:
+    """Return the configured secret, or one made once and kept in `var/`, readable by its owner alone."""
+    if ENV.secret_key:
+        return ENV.secret_key
+    path = VAR_DIR / "secret_key"
+    try:
+        VAR_DIR.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(50))
+        return path.read_text().strip()
+    except OSError as error:
+        raise BadConfiguration(
+            f"the folder {VAR_DIR} cannot be used ({error.strerror}); make it writable or set THOR_VAR_DIR."
+        ) from None
+
+
+def _write_once(path: Path, text: str) -> None:
+    # Several processes start at once: each writes a file of its own, and a link lets only the first one win.
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        pass
+    finally:
+        Path(name).unlink()
+
+
+def _database() -> dict[str, Any]:
+    if not ENV.database_url:
+        return _sqlite({"ENGINE": "django.db.backends.sqlite3", "NAME": str(VAR_DIR / "thor.sqlite3")})
+    try:
+        found = dict(dj_database_url.parse(ENV.database_url, conn_max_age=600, conn_health_checks=True))
+    except (ValueError, KeyError):
+        raise BadConfiguration(_DATABASE_SENTENCE) from None
+    if found["ENGINE"] == "django.db.backends.sqlite3":
+        return _sqlite(found)
+    if found["ENGINE"] != "django.db.backends.postgresql":
+        raise BadConfiguration(_DATABASE_SENTENCE)
+    if not found.get("NAME"):
+        raise BadConfiguration("DATABASE_URL names no database; write postgres://user:password@host:5432/name.")
+    options = found.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    # A host that vanished must be noticed in seconds, not after the kernel's two hours.
+    options.setdefault("keepalives_idle", 5)
+    options.setdefault("keepalives_interval", 2)
+    options.setdefault("keepalives_count", 3)
+    return found
+
+
+_DATABASE_SENTENCE = (
+    "DATABASE_URL cannot be used: write postgres://user:password@host:5432/name or sqlite:////absolute/path.sqlite3."
+)
+
+
+def _sqlite(found: dict[str, Any]) -> dict[str, Any]:
+    """Add what SQLite needs when several processes write: the lock at the start, WAL, and patience."""
+    found["CONN_MAX_AGE"] = 600
+    found["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000",
+    }
+    Path(found["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+SECRET_KEY = _secret_key()
+DEBUG = ENV.debug
+ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "thor.leadership.apps.LeadershipConfig",
+    "thor.markets.apps.MarketsConfig",
+    "thor.jobs.apps.JobsConfig",
+    "thor.marketdata.apps.MarketDataConfig",
+    "thor.drivers.apps.DriversConfig",
+    "thor.dashboard.apps.DashboardConfig",
+    "thor.operations.apps.OperationsConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "thor.urls"
+WSGI_APPLICATION = "thor.wsgi.application"
+ASGI_APPLICATION = "thor.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = ENV.tls
+SECURE_HSTS_SECONDS = 31_536_000 if ENV.tls else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENV.tls
+
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "thor": {"level": ENV.log_level.upper()},
+        "celery": {"level": ENV.log_level.upper()},
+        "django": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,12 @@
+"""Addresses of the pages: the dashboard at `/`, Django's admin, and the log-in."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("login/", auth.LoginView.as_view(template_name="dashboard/login.html"), name="login"),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("", include("thor.dashboard.urls")),
+]
