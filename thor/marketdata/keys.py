@@ -1,0 +1,53 @@
+"""The names in Redis, in one place: who writes each, and what it holds.
+
+`{venue}` is a venue's key. Everything can be lost without harm to what is stored: the feed publishes on, and a bar that
+was folded only in part after a loss never overwrites a fuller one.
+"""
+
+#: Hash, field = symbol: the latest snapshot as JSON. Written by the feed's publisher.
+LATEST_QUOTES = "live_data:latest:quotes"
+
+
+def quote_channel(symbol: str) -> str:
+    """Name the pub/sub channel that carries the snapshots of a symbol."""
+    return f"live_data:quotes:{symbol}"
+
+
+def stream(venue: str) -> str:
+    """Name the stream of a venue: one entry is one batch of ticks."""
+    return f"thor:stream:{venue}"
+
+
+def feed(venue: str) -> str:
+    """Name the hash in which the publisher keeps how far it has come: position, source, watermark."""
+    return f"thor:feed:{venue}"
+
+
+def feed_lease(venue: str) -> str:
+    """Name the lease that lets one process at a time feed a venue."""
+    return f"thor:feed:{venue}:lease"
+
+
+def minutes(venue: str) -> str:
+    """Name the hash of the fold: its mark, its totals, and one field a minute that is open or may be amended."""
+    return f"thor:minutes:{venue}"
+
+
+def closed_bars(venue: str) -> str:
+    """Name the queue of closed bars that wait for the database (JSON, oldest at the left)."""
+    return f"q:bars:1m:{venue}"
+
+
+def processing(venue: str) -> str:
+    """Name the list of bars that were checked out and are not acknowledged yet."""
+    return f"q:bars:1m:{venue}:processing"
+
+
+def dead(venue: str) -> str:
+    """Name the list of items that could not be read as bars, kept for a person to look at."""
+    return f"q:bars:1m:{venue}:dead"
+
+
+def marks(venue: str) -> str:
+    """Name the sorted set of minute marks (score = minute) that wait to be stored as samples."""
+    return f"thor:marks:{venue}"
