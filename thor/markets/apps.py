@@ -1,0 +1,33 @@
+"""Declare the app to Django, and put the markets of the box into a new database."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_migrate, post_save
+
+
+class MarketsConfig(AppConfig):
+    """The app of `thor.markets`."""
+
+    name = "thor.markets"
+    label = "markets"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Install the box after each migrate, and forget cached rows when one is edited in this process."""
+        post_migrate.connect(_install, sender=self, dispatch_uid="thor.markets.install")
+        market = self.get_model("Market")
+        for signal in (post_save, post_delete):
+            signal.connect(_forget, sender=market, dispatch_uid="thor.markets.forget")
+
+
+def _install(*, using: str, plan: list[Any] | None = None, **_: Any) -> None:
+    from thor.markets.box import install_markets
+
+    install_markets(using=using)
+
+
+def _forget(**_: Any) -> None:
+    from thor.markets.registry import forget
+
+    forget()

@@ -1,0 +1,48 @@
+"""Read calendars out of exchange_calendars and write their files.
+
+`python -m thor.markets.build FOLDER YEAR CALENDAR…` runs in a process of its own, so
+that the memory of pandas goes away with it. It prints one JSON object: the calendars that could not be read, each
+with the reason; the others are written all the same.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from thor.markets.calendars import read_calendar
+
+
+def file_name(calendar: str) -> str:
+    """Return the name of a calendar's file: 24/7 must not become a folder."""
+    return calendar.replace("/", "-") + ".sessions"
+
+
+def build(folder: Path, this_year: int, calendars: list[str]) -> dict[str, str]:
+    """Write the file of each calendar, and return the reason for each that could not be written."""
+    failed = {}
+    for calendar in calendars:
+        try:
+            replace_file(folder / file_name(calendar), read_calendar(calendar, this_year).dump())
+        except Exception as error:  # whatever is wrong with one calendar, the others must get their file
+            failed[calendar] = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return failed
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # Processes of another user of the same installation read it too.
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(build(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])))

@@ -1,0 +1,171 @@
+"""Write every bell and every change of phase exactly once, and send its signals.
+
+The rule is in the database: a transition is one row under a unique constraint, and every process may offer
+it.
+
+    process A   INSERT … ON CONFLICT DO NOTHING with its claim   one row written
+    process B   the same                                         nothing written
+    process A   selects the rows that carry its claim: one       sends the signals, sets handled_at
+    process B   selects the rows that carry its claim: none      has nothing to do
+
+If A dies before it sets `handled_at`, its claim lapses after `CLAIM_LIFE` and the next call of anybody
+takes the row over with one UPDATE that names the old state; so a signal is sent at least once, and
+receivers are idempotent. A row whose receiver raised is released and sent again at the next call.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.dispatch import Signal
+
+from thor.markets.models import Market, Transition
+from thor.markets.phases import Bell, bells, last_bells, next_change
+from thor.markets.selectors import active_tables
+from thor.markets.sessions import sessions_of
+from thor.markets.signals import market_closed, market_opened, session_phase_changed
+from thor.markets.table import SessionTable
+from thor.timing.phase import Phase
+from thor.timing.session import Session
+
+log = logging.getLogger(__name__)
+
+#: How long a call may take to send the signals of its rows before others may take them over, by the
+#: database's clock.
+CLAIM_LIFE: Final = timedelta(seconds=10)
+#: How far back rows that a crash left unhandled are still sent; older news would only confuse.
+RESEND_WITHIN: Final = timedelta(days=1)
+
+#: Per market: the table that was asked, and the stretch [from, change) in which nothing happens.
+_quiet: dict[str, tuple[SessionTable, datetime, datetime]] = {}
+
+
+def next_transition_at(at: datetime) -> datetime | None:
+    """Return the first instant after `at` at which an active market rings or changes its phase."""
+    changes = (_next_change(row.key, table, at) for row, table in active_tables())
+    return min((change for change in changes if change is not None), default=None)
+
+
+def make_transitions(after: datetime, now: datetime) -> list[Transition]:
+    """Write the transitions of active markets in (after, now], and send the signals of those it wrote.
+
+    Rows that a crash or a raising receiver left unhandled are sent as well. Returns every row whose signals
+    this call sent, in order. Costs one small query when nothing is due.
+    """
+    claim = uuid4()
+    written = _write(_due(after, now), claim)
+    taken = _take_over(now, claim)
+    return _send(claim, now) if written or taken else []
+
+
+def bootstrap_open_markets(now: datetime) -> list[Transition]:
+    """Make up for the latest open and the latest close of each active market, if nobody has written them.
+
+    Called at start and after an outage. Returns the transitions that were made up for, in order: at most
+    two a market, however long the outage was; older ones are history that nobody can act upon any more.
+    """
+    claim = uuid4()
+    last = [_row(row, bell) for row, table in active_tables() for bell in last_bells(table, now)]
+    missing = _without_known(last)
+    made_up = _send(claim, now) if _write(missing, claim) else []
+    if made_up:
+        log.warning("thor.market.late: made up for %s", ", ".join(str(row) for row in made_up))
+    return made_up
+
+
+def _next_change(key: str, table: SessionTable, at: datetime) -> datetime | None:
+    asked, since, change = _quiet.get(key, (None, at, at))
+    if asked is table and since <= at < change:
+        return change
+    found = next_change(table, at)
+    if found is not None:
+        _quiet[key] = (table, at, found)
+    return found
+
+
+def _due(after: datetime, now: datetime) -> list[Transition]:
+    first = next_transition_at(after)
+    if first is None or first > now:
+        return []
+    return [_row(row, bell) for row, table in active_tables() for bell in bells(table, after, now)]
+
+
+def _row(row: Market, bell: Bell) -> Transition:
+    return Transition(
+        market=row, session_date=bell.session_date, kind=bell.kind, phase=str(bell.phase), at=bell.at
+    )
+
+
+def _without_known(rows: list[Transition]) -> list[Transition]:
+    """Leave out bells that have rung for their session, at whatever instant."""
+    oldest = min((row.session_date for row in rows), default=None)
+    if oldest is None:
+        return []
+    recent = Transition.objects.filter(session_date__gte=oldest).exclude(kind=Transition.Kind.PHASE)
+    known = set(recent.values_list("market_id", "session_date", "kind"))
+    return [row for row in rows if (row.market_id, row.session_date, row.kind) not in known]
+
+
+def _write(rows: list[Transition], claim: UUID) -> int:
+    """Offer rows under a claim, and return how many; the database keeps those that nobody had written."""
+    for row in rows:
+        row.claim, row.claimed_at = claim, Now()
+    Transition.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
+
+
+def _take_over(now: datetime, claim: UUID) -> int:
+    """Claim the unhandled rows of the last day that nobody is sending, and return how many."""
+    lapsed = Q(claimed_at__isnull=True) | Q(claimed_at__lte=Now() - CLAIM_LIFE)
+    owed = Transition.objects.filter(
+        lapsed, handled_at__isnull=True, at__gt=now - RESEND_WITHIN, at__lte=now, market__active=True
+    )
+    # A query first: an UPDATE that finds nothing would still wait for SQLite's one writer, every second.
+    keys = list(owed.values_list("pk", flat=True))
+    return owed.filter(pk__in=keys).update(claim=claim, claimed_at=Now()) if keys else 0
+
+
+def _send(claim: UUID, now: datetime) -> list[Transition]:
+    rows = list(_mine(claim).select_related("market").order_by("at", "kind", "market__position"))
+    for row in rows:
+        if _deliver(row):
+            row.handled_at = now
+            _mine(claim).filter(pk=row.pk).update(handled_at=now)
+        else:
+            _mine(claim).filter(pk=row.pk).update(claimed_at=None)
+    return rows
+
+
+def _mine(claim: UUID) -> QuerySet[Transition]:
+    return Transition.objects.filter(claim=claim, handled_at__isnull=True)
+
+
+def _deliver(row: Transition) -> bool:
+    """Send the signals of one row, and say whether every receiver took it."""
+    session = sessions_of(row.market.key).on(row.session_date)
+    if session is None:
+        log.warning("thor.market.transition_void: %s: the calendar has no such session any more", row)
+        return True
+    log.info("thor.market.%s: %s", row.kind, row, extra={"market": row.market.key, "at": row.at})
+    signal, extra = _signal(row)
+    answers = signal.send_robust(sender=Market, market=row.market.key, session=session, at=row.at, **extra)
+    return _all_took_it(row, session, answers)
+
+
+def _signal(row: Transition) -> tuple[Signal, dict[str, Any]]:
+    if row.kind == Transition.Kind.OPENED:
+        return market_opened, {}
+    if row.kind == Transition.Kind.CLOSED:
+        return market_closed, {}
+    return session_phase_changed, {"phase": Phase(row.phase)}
+
+
+def _all_took_it(row: Transition, session: Session, answers: Iterable[tuple[Any, Any]]) -> bool:
+    failed = [(receiver, answer) for receiver, answer in answers if isinstance(answer, Exception)]
+    for receiver, error in failed:
+        log.error("thor.market.unhandled: %s (session %s): %r: %s", row, session.date, receiver, error)
+    return not failed
