@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps.registry import Apps
 from django.db.models.signals import post_delete, post_migrate, post_save
 
 
@@ -21,7 +22,10 @@ class MarketsConfig(AppConfig):
             signal.connect(_forget, sender=market, dispatch_uid="thor.markets.forget")
 
 
-def _install(*, using: str, plan: list[Any] | None = None, **_: Any) -> None:
+def _install(*, using: str, apps: Apps, **_: Any) -> None:
+    # After a migration backwards there is no such table any more.
+    if "market" not in apps.all_models["markets"]:
+        return
     from thor.markets.box import install_markets
 
     install_markets(using=using)

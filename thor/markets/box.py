@@ -34,8 +34,7 @@ NEW_YORK = "America/New_York"
 MEXICO = "America/Mexico_City"
 NO_TIME = timedelta(0)
 
-#: Control markets east to west, then the venues. The weights are those of the global composite and add up
-#: to 1.
+#: Control markets east to west, then the venues; their weights in the composite add up to 1.
 BOX = (
     BoxedMarket("japan", "Tokyo", "XTKS", "Asia/Tokyo", "JPY", Decimal("0.25")),
     BoxedMarket("china", "Shanghai", "XSHG", "Asia/Shanghai", "CNY", Decimal("0.10")),
@@ -48,7 +47,9 @@ BOX = (
     BoxedMarket("mexico", "Mexico City", "XMEX", MEXICO, "MXN", Decimal("0.02"), futures=False),
     BoxedMarket("globex", "CME Globex", "CMES-GLOBEX", "America/Chicago", "USD", role=VENUE),
     # The extended day already holds the four hours after the close; nothing comes after it.
-    BoxedMarket("us_equities", "US stocks", "XNYS-EXTENDED", NEW_YORK, "USD", role=VENUE, post_close=NO_TIME),
+    BoxedMarket(
+        "us_equities", "US equities", "XNYS-EXTENDED", NEW_YORK, "USD", role=VENUE, post_close=NO_TIME
+    ),
     BoxedMarket("crypto", "Crypto", "24/7", "UTC", "USD", role=VENUE, post_close=NO_TIME),
 )
 

@@ -1,8 +1,8 @@
 """Read calendars out of exchange_calendars and write their files.
 
-`python -m thor.markets.build FOLDER YEAR CALENDAR…` runs in a process of its own, so
-that the memory of pandas goes away with it. It prints one JSON object: the calendars that could not be read, each
-with the reason; the others are written all the same.
+`python -m thor.markets.build FOLDER YEAR CALENDAR…` runs in a process of its own,
+so that the memory of pandas goes away with it. It prints one JSON object: the calendars that could not be
+read, each with the reason; the others are written all the same.
 """
 
 import json

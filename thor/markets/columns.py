@@ -208,5 +208,3 @@ def _cut(body: bytes, lengths: list[int]) -> Iterator["array[int]"]:
         column.frombytes(body[start : start + size * length])
         start += size * length
         yield column
-
-

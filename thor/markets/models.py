@@ -49,9 +49,7 @@ class Market(models.Model):
     capture_futures = models.BooleanField(default=True, help_text="Take the futures into the figures.")
     capture_open = models.BooleanField(default=True, help_text="Capture at the open.")
     capture_close = models.BooleanField(default=True, help_text="Capture at the close.")
-    clock_source = models.CharField(
-        max_length=10, choices=ClockSource.choices, default=ClockSource.CALENDAR
-    )
+    clock_source = models.CharField(max_length=10, choices=ClockSource.choices, default=ClockSource.CALENDAR)
     post_close = models.DurationField(
         default=POST_CLOSE, help_text="How long after the close the market is post close."
     )

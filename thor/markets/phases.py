@@ -105,5 +105,3 @@ def _changes_of_phase(table: SessionTable, after: datetime, until: datetime) -> 
         # The span that follows the last one listed starts after `until`, and so would this change.
         if span.end not in followed:
             yield Bell(span.end, "phase", Phase.closed, span.session_date)
-
-

@@ -3,12 +3,17 @@
 An edit reaches the process that made it at once, and every other process within `FRESH`.
 """
 
+import logging
 import threading
 import time
 from typing import Final
 
+from django.db import DatabaseError
+
 from thor.errors import ThorError
 from thor.markets.models import Market
+
+log = logging.getLogger(__name__)
 
 #: Seconds for which rows are believed; monotonic, so a replay does not change it.
 FRESH: Final = 5.0
@@ -54,7 +59,13 @@ def _current() -> dict[str, Market]:
 def _read() -> dict[str, Market]:
     global _rows, _stale_at
     edits = _edits
-    _rows = {row.key: row for row in Market.objects.all()}
+    try:
+        _rows = {row.key: row for row in Market.objects.all()}
+    except DatabaseError as error:
+        # Rows seldom change: while the database is away, old ones are nearer the truth than no answer.
+        if not _rows:
+            raise
+        log.warning("thor.market.rows_stale: %s", error)
     # An edit that came while these rows were on their way may not be among them: they serve this question
     # only.
     if edits == _edits:

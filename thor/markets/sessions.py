@@ -1,7 +1,7 @@
 """Find the sessions of a market or of a calendar, and notice when they change.
 
-Tables are kept in the process. Every five seconds the next question looks whether the market's row was edited or
-the calendar's file replaced, and takes over what is new; no process needs a restart.
+Tables are kept in the process. Every five seconds the next question looks whether the market's row was edited
+or the calendar's file replaced, and takes over what is new; no process needs a restart.
 """
 
 import threading

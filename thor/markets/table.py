@@ -1,7 +1,8 @@
 """Answer questions about the sessions of one calendar from columns of minutes.
 
-A `SessionTable` is what `timing.plan()` and windows take as `sessions`. It never changes an answer once given,
-but it grows: a question beyond its last session adds provisional ones at the weekly hours, a year at a time.
+A `SessionTable` is what `timing.plan()` and windows take as `sessions`. It never changes an answer once
+given, but it grows: a question beyond its last session adds provisional ones at the weekly hours, a year at
+a time.
 """
 
 import threading

@@ -28,6 +28,7 @@ from thor.markets.phases import Bell, bells, last_bells, next_change
 from thor.markets.selectors import active_tables
 from thor.markets.sessions import sessions_of
 from thor.markets.signals import market_closed, market_opened, session_phase_changed
+from thor.markets.store import CalendarUnavailable
 from thor.markets.table import SessionTable
 from thor.timing.phase import Phase
 from thor.timing.session import Session
@@ -73,7 +74,9 @@ def bootstrap_open_markets(now: datetime) -> list[Transition]:
     missing = _without_known(last)
     made_up = _send(claim, now) if _write(missing, claim) else []
     if made_up:
-        log.warning("thor.market.late: made up for %s", ", ".join(str(row) for row in made_up))
+        # On the very first start there was nobody to be late.
+        level = logging.WARNING if Transition.objects.filter(at__lt=made_up[0].at).exists() else logging.INFO
+        log.log(level, "thor.market.late: made up for %s", ", ".join(str(row) for row in made_up))
     return made_up
 
 
@@ -121,12 +124,11 @@ def _write(rows: list[Transition], claim: UUID) -> int:
 def _take_over(now: datetime, claim: UUID) -> int:
     """Claim the unhandled rows of the last day that nobody is sending, and return how many."""
     lapsed = Q(claimed_at__isnull=True) | Q(claimed_at__lte=Now() - CLAIM_LIFE)
-    owed = Transition.objects.filter(
-        lapsed, handled_at__isnull=True, at__gt=now - RESEND_WITHIN, at__lte=now, market__active=True
-    )
+    free = Transition.objects.filter(lapsed, handled_at__isnull=True)
+    owed = free.filter(at__gt=now - RESEND_WITHIN, at__lte=now, market__active=True)
     # A query first: an UPDATE that finds nothing would still wait for SQLite's one writer, every second.
     keys = list(owed.values_list("pk", flat=True))
-    return owed.filter(pk__in=keys).update(claim=claim, claimed_at=Now()) if keys else 0
+    return free.filter(pk__in=keys).update(claim=claim, claimed_at=Now()) if keys else 0
 
 
 def _send(claim: UUID, now: datetime) -> list[Transition]:
@@ -146,10 +148,18 @@ def _mine(claim: UUID) -> QuerySet[Transition]:
 
 def _deliver(row: Transition) -> bool:
     """Send the signals of one row, and say whether every receiver took it."""
-    session = sessions_of(row.market.key).on(row.session_date)
+    try:
+        session = sessions_of(row.market.key).on(row.session_date)
+    except CalendarUnavailable as error:
+        log.error("thor.market.unhandled: %s: %s", row, error)
+        return False
     if session is None:
-        log.warning("thor.market.transition_void: %s: the calendar has no such session any more", row)
+        log.warning("thor.market.void: %s: the calendar has no such session any more", row)
         return True
+    return _announce(row, session)
+
+
+def _announce(row: Transition, session: Session) -> bool:
     log.info("thor.market.%s: %s", row.kind, row, extra={"market": row.market.key, "at": row.at})
     signal, extra = _signal(row)
     answers = signal.send_robust(sender=Market, market=row.market.key, session=session, at=row.at, **extra)
