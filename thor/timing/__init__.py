@@ -34,9 +34,9 @@ from thor.timing.catchup import All, CatchUp, Latest, Skip
 from thor.timing.clock import Clock, ManualClock, ReplayClock, SystemClock
 from thor.timing.edges import BadWindow
 from thor.timing.instants import EPOCH, micros
-from thor.timing.occurrence import Occurrence, run_id
+from thor.timing.occurrence import Dropped, Occurrence, Reason, run_id
 from thor.timing.phase import POST_CLOSE, PRE_CLOSE, PRE_OPEN, Phase, PhaseSpan, phase_spans
-from thor.timing.plan import Dropped, Entry, Plan, Reason, next_at, occurrences, plan
+from thor.timing.plan import Entry, Plan, next_at, occurrences, plan
 from thor.timing.session import Session, Sessions, Span
 from thor.timing.window import Always, Between, During, Window, WindowSpan, parse_window
 

@@ -6,8 +6,23 @@ from datetime import datetime, timedelta
 
 from thor.timing.session import Session
 
-BELLS = ("open", "close", "next open")
 _EDGE = re.compile(r"(open|close|next open)(?:\s*([+-])\s*(\d+)\s*(s|m|h))?")
+SHORTEST_SESSION = timedelta(hours=1)
+LONGEST_SESSION = timedelta(days=7)
+LONGEST_PAUSE = timedelta(days=30)
+_ZERO = timedelta(0)
+LONGEST = {
+    ("open", "open"): _ZERO,
+    ("close", "close"): _ZERO,
+    ("next open", "next open"): _ZERO,
+    ("open", "close"): LONGEST_SESSION,
+    ("close", "open"): -SHORTEST_SESSION,
+    ("open", "next open"): LONGEST_SESSION + LONGEST_PAUSE,
+    ("next open", "open"): -SHORTEST_SESSION,
+    ("close", "next open"): LONGEST_PAUSE,
+    ("next open", "close"): _ZERO,
+}
+"""How far the second bell lies after the first, at most, in any market there is."""
 _UNITS = {"h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 
 

@@ -83,7 +83,7 @@ class Entry:
     def spans(self) -> SpanIndex:
         """Return the index of its window; a once-a-session entry without one has whole sessions."""
         if self._spans is None:
-            window = WHOLE_SESSION if self.always else self.window
+            window = _WHOLE_SESSION if self.always else self.window
             object.__setattr__(self, "_spans", span_index(window, self.sessions))
         assert self._spans is not None  # noqa: S101  (tells the type checker what the line above did)
         return self._spans
@@ -104,4 +104,4 @@ class Entry:
         return FIXED_TIME_GRACE if period is None else max(floor, period)
 
 
-WHOLE_SESSION = Between("open", "close")
+_WHOLE_SESSION = Between("open", "close")

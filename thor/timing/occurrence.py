@@ -1,7 +1,8 @@
-"""Name one instant of one entry: what is owed, and the identity of its run."""
+"""Name what became of a slot: owed, with the identity of its run, or dropped, with the reason."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID, uuid5
 
 from thor.timing.instants import micros
@@ -39,3 +40,17 @@ class Occurrence:
     def run_id(self) -> UUID:
         """The name of its run."""
         return run_id(self.entry, self.nominal_at, self.origin)
+
+
+Reason = Literal["superseded", "deadline", "paused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Record a run of slots that will not run: the first, the last, how many, why."""
+
+    entry: UUID
+    first_at: datetime
+    last_at: datetime
+    count: int
+    reason: Reason

@@ -5,28 +5,27 @@ entry, and the bells of `also_at`. An instant that a bell shares with the cadenc
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
-from thor.timing.entry import FIXED_TIME_GRACE, FLOOR, OWED_BEFORE, Entry
+from thor.timing.entry import FLOOR, OWED_BEFORE, Entry
 from thor.timing.instants import EARLIEST, LATEST, MICROSECOND, earlier, later
 from thor.timing.interval import Once, OncePerSession
 from thor.timing.occurrence import Occurrence
-from thor.timing.window import ALL_TIME, WindowSpan
+from thor.timing.slot import Slot, deadline_of, occurrence_of
+from thor.timing.spans import ALL_TIME, Opening
 
 HORIZON = timedelta(days=400)
 """How far ahead a next slot is looked for: an entry whose times never meet its window has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """Mark one owed instant: when it is decided, what it is called, the span that bounds its run."""
+class Piece(NamedTuple):
+    """Mark a part (low, high] of a decision, all in one span, with the end of the window that bounds it."""
 
-    due_at: datetime
-    nominal_at: datetime
+    low: datetime
+    high: datetime
     ends_at: datetime
     session_date: date | None
-    bell: bool = False
 
 
 def next_at(entry: Entry, *, after: datetime) -> datetime | None:
@@ -47,7 +46,7 @@ def occurrences(
         slot = next_slot(entry, after)
         if slot is None or slot.due_at >= end:
             return
-        yield occurrence_of(entry, slot, FLOOR)
+        yield occurrence_of(entry, slot, deadline_of(entry, slot, FLOOR))
         after, given = slot.due_at, given + 1
 
 
@@ -59,30 +58,11 @@ def next_slot(entry: Entry, after: datetime) -> Slot | None:
     return _next_bell(entry, after, regular.due_at if regular else later(after, HORIZON)) or regular
 
 
-def occurrence_of(entry: Entry, slot: Slot, floor: timedelta) -> Occurrence:
-    """Name the occurrence of a slot with the deadline that its entry, its policy and its window leave."""
-    return Occurrence(
-        entry.id, slot.nominal_at, deadline_of(entry, slot, floor), entry.market, slot.session_date
-    )
-
-
-def deadline_of(entry: Entry, slot: Slot, floor: timedelta) -> datetime:
-    """Return the instant from which on a run of this slot may no longer begin."""
-    if type(entry.cadence) is OncePerSession and not slot.bell:
-        by = slot.ends_at if entry.deadline is None else later(slot.nominal_at, entry.deadline)
-        return min(by, slot.ends_at)
-    grace = entry.grace(floor)
-    if slot.bell and entry.deadline is None:
-        grace = max(grace, FIXED_TIME_GRACE)
-    return min(later(slot.nominal_at, entry.catch_up.patience(grace)), slot.ends_at)
-
-
-def pieces(entry: Entry, after: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, WindowSpan]]:
-    """Yield (low, high, span): what (after, until] has of a span is what the cadence has in (low, high]."""
+def pieces(entry: Entry, after: datetime, until: datetime) -> Iterator[Piece]:
+    """Yield the pieces of the window that (after, until] meets; their slots are those of the cadence."""
     begins = EARLIEST if entry.start is None else entry.start
     ends = LATEST if entry.until is None else entry.until
-    spans = (ALL_TIME,) if entry.always else entry.spans().touching(after, until)
-    for span in spans:
+    for span in (ALL_TIME,) if entry.always else entry.spans().touching(after, until):
         low, high = after, until
         first, last = max(span.start, begins), min(span.end, ends)
         if first > low:
@@ -90,13 +70,14 @@ def pieces(entry: Entry, after: datetime, until: datetime) -> Iterator[tuple[dat
         if last <= high:
             high = last - MICROSECOND
         if low < high:
-            yield low, high, span if last == span.end else WindowSpan(span.start, last, span.session_date)
+            yield Piece(low, high, min(span.open_until, ends), span.session_date)
 
 
 def session_slots(entry: Entry, after: datetime, until: datetime) -> Iterator[Slot]:
     """Yield the slots of a once-a-session entry that are decided in (after, until]."""
     seen: date | None = None
-    for span in entry.spans().touching(after, until):
+    first = max(after, earlier(_owed_from(entry), MICROSECOND))
+    for span in entry.spans().touching(first, until):
         if span.session_date != seen:
             seen = span.session_date
             slot = _session_slot(entry, span)
@@ -107,7 +88,7 @@ def session_slots(entry: Entry, after: datetime, until: datetime) -> Iterator[Sl
 def bell_slots(entry: Entry, after: datetime, until: datetime) -> Iterator[Slot]:
     """Yield the bells of `also_at` in (after, until] that are no slots of the cadence."""
     marks = entry.marks()
-    for mark in marks.touching(after, until) if marks else ():
+    for mark in marks.touching(max(after, entry.since), until) if marks else ():
         slot = _bell_slot(entry, mark)
         if slot and slot.due_at > after:
             yield slot
@@ -150,7 +131,7 @@ def _next_in_window(entry: Entry, after: datetime) -> Slot | None:
         if span is None:
             return None
         if span.start <= at:
-            return Slot(at, at, min(span.end, until), span.session_date)
+            return Slot(at, at, min(span.open_until, until), span.session_date)
         at = entry.cadence.next_after(earlier(span.start, MICROSECOND))
     return None
 
@@ -176,10 +157,10 @@ def _next_session_slot(entry: Entry, after: datetime) -> Slot | None:
     return None
 
 
-def _session_slot(entry: Entry, span: WindowSpan) -> Slot | None:
+def _session_slot(entry: Entry, span: Opening) -> Slot | None:
     """Return the slot of the session of `span`: the first moment of its window at which it is owed."""
     begins, until = _owed_from(entry), LATEST if entry.until is None else entry.until
-    for part in entry.spans().session_of(span):
+    for part in entry.spans().session_of(span.start, span.session_date):
         at = max(part.start, begins)
         if at < part.end:
             ends_at = min(part.end, until)
@@ -193,10 +174,10 @@ def _owed_from(entry: Entry) -> datetime:
 
 def _next_bell(entry: Entry, after: datetime, before: datetime) -> Slot | None:
     """Return the first bell in (after, before) that is a slot of its own."""
-    return next((slot for slot in bell_slots(entry, after, earlier(before, MICROSECOND))), None)
+    return next(bell_slots(entry, after, earlier(before, MICROSECOND)), None)
 
 
-def _bell_slot(entry: Entry, mark: WindowSpan) -> Slot | None:
+def _bell_slot(entry: Entry, mark: Opening) -> Slot | None:
     """Return the slot of a bell, or None where the entry is not owed or fires then anyway."""
     at, until = mark.start, LATEST if entry.until is None else entry.until
     if at <= entry.since or at >= until or (entry.start is not None and at < entry.start):
@@ -211,4 +192,4 @@ def _fires_at(entry: Entry, at: datetime) -> bool:
     before = earlier(at, MICROSECOND)
     if type(entry.cadence) is OncePerSession:
         return any(slot.due_at == at for slot in session_slots(entry, before, at))
-    return any(entry.cadence.count(low, high) for low, high, _ in pieces(entry, before, at))
+    return any(entry.cadence.count(piece.low, piece.high) for piece in pieces(entry, before, at))

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import cast
 
-from thor.timing.instants import EPOCH, earlier, later
+from thor.timing.instants import EARLIEST, EPOCH, LATEST, earlier, later
 from thor.timing.session import Sessions
 from thor.timing.window import Window, WindowSpan
 
@@ -23,10 +23,23 @@ KEPT_CHUNKS = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """Mark a span and until when the window stays open from it on: on into a next span that touches it."""
+
+    start: datetime
+    end: datetime
+    session_date: date | None
+    open_until: datetime
+
+
+ALL_TIME = Opening(EARLIEST, LATEST, None, LATEST)
+
+
+@dataclass(frozen=True, slots=True)
 class _Chunk:
-    spans: list[WindowSpan]
+    spans: list[Opening]
     ends: list[datetime]
-    by_session: dict[date | None, tuple[WindowSpan, ...]]
+    by_session: dict[date | None, tuple[Opening, ...]]
 
 
 class SpanIndex:
@@ -40,7 +53,7 @@ class SpanIndex:
         self._version: object = None
         self._chunks: dict[int, _Chunk] = {}
 
-    def ending_after(self, t: datetime) -> WindowSpan | None:
+    def ending_after(self, t: datetime) -> Opening | None:
         """Return the first span that ends after `t`, or None where none begins within a year."""
         number = _number(t)
         for ahead in range(number, number + HORIZON_CHUNKS):
@@ -50,7 +63,7 @@ class SpanIndex:
                 return chunk.spans[i]
         return None
 
-    def touching(self, after: datetime, until: datetime) -> Iterator[WindowSpan]:
+    def touching(self, after: datetime, until: datetime) -> Iterator[Opening]:
         """Yield in order the spans that end after `after` and begin by `until`."""
         seen = after
         for number in range(_number(after), _number(until) + 1):
@@ -62,9 +75,9 @@ class SpanIndex:
                 seen = span.end
                 yield span
 
-    def session_of(self, span: WindowSpan) -> tuple[WindowSpan, ...]:
-        """Return all spans of the session that `span` belongs to."""
-        return self._chunk(_number(span.start)).by_session[span.session_date]
+    def session_of(self, at: datetime, session_date: date | None) -> tuple[Opening, ...]:
+        """Return all spans of a session of which `at` is an instant."""
+        return self._chunk(_number(at)).by_session[session_date]
 
     def _chunk(self, number: int) -> _Chunk:
         version = getattr(self._sessions, "version", None)
@@ -79,8 +92,8 @@ class SpanIndex:
     def _compute(self, number: int) -> _Chunk:
         start = later(EPOCH, timedelta(days=number * CHUNK_DAYS))
         end = later(start, timedelta(days=CHUNK_DAYS))
-        spans = self._window.spans(self._sessions, earlier(start, MARGIN), later(end, MARGIN))
-        by_session: dict[date | None, tuple[WindowSpan, ...]] = {}
+        spans = _openings(self._window.spans(self._sessions, earlier(start, MARGIN), later(end, MARGIN)))
+        by_session: dict[date | None, tuple[Opening, ...]] = {}
         for span in spans:
             by_session[span.session_date] = (*by_session.get(span.session_date, ()), span)
         return _Chunk(spans, [span.end for span in spans], by_session)
@@ -99,3 +112,15 @@ def span_index(window: Window, sessions: Sessions | None) -> SpanIndex:
 
 def _number(t: datetime) -> int:
     return (t - EPOCH).days // CHUNK_DAYS
+
+
+def _openings(spans: list[WindowSpan]) -> list[Opening]:
+    """Note where a next span takes over: of a market around the clock no session's end closes the window."""
+    found: list[Opening] = []
+    following: WindowSpan | None = None
+    for span in reversed(spans):
+        goes_on = following is not None and following.start == span.end
+        until = following.end if following is not None and goes_on else span.end
+        found.append(Opening(span.start, span.end, span.session_date, until))
+        following = span
+    return found[::-1]

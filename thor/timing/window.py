@@ -10,14 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from thor.timing.edges import BadWindow, Edge, parse_edge
+from thor.timing.edges import LONGEST, LONGEST_SESSION, BadWindow, Edge, parse_edge
 from thor.timing.instants import EARLIEST, LATEST, MICROSECOND, earlier, later
 from thor.timing.phase import POST_CLOSE, Phase, phase_spans
 from thor.timing.session import Sessions
 
-SHORTEST_SESSION = timedelta(hours=1)
-LONGEST_SESSION = timedelta(days=7)
-LONGEST_PAUSE = timedelta(days=30)
 _IN_SESSION = (Phase.pre_open, Phase.open, Phase.break_, Phase.pre_close, Phase.post_close)
 _CALL = re.compile(r"(always|during|between)\s*\(\s*(.*?)\s*\)", re.IGNORECASE)
 
@@ -44,16 +41,13 @@ class Window(Protocol):
         """Say it for people, so that `parse_window` reads it back."""
 
 
-ALL_TIME = WindowSpan(EARLIEST, LATEST, None)
-
-
 @dataclass(frozen=True, slots=True)
 class Always:
     """Be enabled at all times, market or no market."""
 
     def spans(self, sessions: Sessions | None, start: datetime, end: datetime) -> list[WindowSpan]:
         """Return all of time as one span that belongs to no session."""
-        return [ALL_TIME]
+        return [WindowSpan(EARLIEST, LATEST, None)]
 
     def can_open(self) -> bool:
         """Return True."""
@@ -133,7 +127,7 @@ class Between:
 
     def can_open(self) -> bool:
         """Say whether any session of an hour to a week, a month at most before the next, could open it."""
-        return _LONGEST[self.start.bell, self.end.bell] + self.end.offset > self.start.offset
+        return LONGEST[self.start.bell, self.end.bell] + self.end.offset > self.start.offset
 
     def text(self) -> str:
         """Say `between open+5m and open+30m`."""
@@ -160,23 +154,8 @@ def parse_window(text: str) -> Window:
                 return Between(*edges)
     raise BadWindow(
         f"{text!r} is no window: write always, during and phases ({_listed(_IN_SESSION)}), or between and two"
-        f" edges (between open+5m and open+30m, between close-25m and close, between close+10m and next open)."
+        f" edges (such as between open+5m and open+30m, between close+10m and next open)."
     )
-
-
-_ZERO = timedelta(0)
-_LONGEST = {
-    ("open", "open"): _ZERO,
-    ("close", "close"): _ZERO,
-    ("next open", "next open"): _ZERO,
-    ("open", "close"): LONGEST_SESSION,
-    ("close", "open"): -SHORTEST_SESSION,
-    ("open", "next open"): LONGEST_SESSION + LONGEST_PAUSE,
-    ("next open", "open"): -SHORTEST_SESSION,
-    ("close", "next open"): LONGEST_PAUSE,
-    ("next open", "close"): _ZERO,
-}
-"""How far the second bell lies after the first, at most."""
 
 
 def _phase(name: str) -> Phase:
