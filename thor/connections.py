@@ -1,4 +1,8 @@
-"""Where Redis and the broker are: by the environment, else the embedded server, which is started if nobody runs it."""
+"""Where Redis and the broker are: by the environment, else the embedded server.
+
+Addresses are known without a server; the first connection starts the embedded one if nobody runs it, so a command that
+needs no Redis starts none.
+"""
 
 import functools
 
@@ -13,8 +17,8 @@ SOCKET_TIMEOUT = 5.0
 
 
 def redis_url() -> str:
-    """Return the address of Redis; without REDIS_URL the embedded server's, started now if it does not run."""
-    return env().redis_url or f"unix://{embedded.ensure()}?db=0"
+    """Return the address of Redis: REDIS_URL, else the embedded server's."""
+    return env().redis_url or embedded.url()
 
 
 def broker_url() -> str:
@@ -31,7 +35,15 @@ def broker_url() -> str:
 @functools.cache
 def redis_client() -> redis.Redis:
     """Return the client of this process: bytes in and out, safe to share among threads and after a fork."""
+    if not env().redis_url:
+        embedded.ensure()
     return connect(redis_url())
+
+
+def ensure_broker() -> None:
+    """Start the embedded server if it is the broker and nobody runs it."""
+    if not env().broker_url and not env().redis_url:
+        embedded.ensure()
 
 
 def connect(url: str, **options: object) -> redis.Redis:

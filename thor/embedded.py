@@ -112,9 +112,7 @@ def ownership(take_over: bool = False) -> Iterator[int]:
                 yield lock
                 return
         if time.monotonic() > deadline:
-            raise EmbeddedServerFailed(
-                f"another Valkey keeps {_lock_path()} and does not end; stop that process."
-            )
+            raise EmbeddedServerFailed(f"another Valkey keeps {_lock_path()} and does not end; stop that process.")
         time.sleep(0.02)
 
 
@@ -153,9 +151,7 @@ def wait_until_ready(path: Path, ended: Callable[[], bool]) -> None:
     while not answers(path):
         if ended() or time.monotonic() > deadline:
             log = env().var_dir / "valkey" / "valkey.log"
-            raise EmbeddedServerFailed(
-                f"the embedded Valkey did not start; {log} says why, or set REDIS_URL."
-            )
+            raise EmbeddedServerFailed(f"the embedded Valkey did not start; {log} says why, or set REDIS_URL.")
         time.sleep(0.02)
 
 
@@ -186,8 +182,7 @@ def _try_lock() -> Iterator[int | None]:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise EmbeddedServerFailed(
-            f"the folder {path.parent} cannot be written ({error.strerror}); "
-            "make it writable or set THOR_VAR_DIR."
+            f"the folder {path.parent} cannot be written ({error.strerror}); make it writable or set THOR_VAR_DIR."
         ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -39,7 +39,7 @@ class Env(BaseSettings):
     )
 
     database_url: str = named("DATABASE_URL", "", "Database; empty means SQLite in THOR_VAR_DIR")
-    redis_url: str = named("REDIS_URL", "", "Redis or Valkey; empty means an embedded Valkey on a socket")
+    redis_url: str = named("REDIS_URL", "", "Redis or Valkey; empty or embedded means one of our own")
     broker_url: str = named("THOR_BROKER_URL", "", "Celery's broker; empty means REDIS_URL")
     var_dir: Path = named("THOR_VAR_DIR", BASE_DIR / "var", "Folder of the database, sockets, logs and keys")
     secret_key: str = named("THOR_SECRET_KEY", "", "Django's secret; empty means one kept in THOR_VAR_DIR")
@@ -50,9 +50,9 @@ class Env(BaseSettings):
     web_port: int = named("THOR_WEB_PORT", 8000, "Port of the web server", ge=1, le=65535)
     flower_port: int = named("THOR_FLOWER_PORT", 5555, "Port of Flower", ge=1, le=65535)
     flower_url: str = named("THOR_FLOWER_URL", "", "Address of Flower for links; empty means host and port")
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)
-    ] = named("THOR_LOG_LEVEL", "info", "How much is logged")
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = named(
+        "THOR_LOG_LEVEL", "info", "How much is logged"
+    )
     jobs: str = named("THOR_JOBS", "all", "Jobs of this installation: all, none, or names and groups")
     feed: str = named("THOR_FEED", "simulated", "Feed of prices, or one a venue: globex=simulated,…")
     replay_files: str = named("THOR_REPLAY_FILES", "", "Files of the replay feed: paths or globs, comma-separated")
@@ -67,6 +67,12 @@ class Env(BaseSettings):
     lease_ttl: float = named("THOR_LEASE_TTL", 1.5, "Seconds until a leader's lease expires", ge=1, le=30)
     disable_leader_lock: bool = named("THOR_DISABLE_LEADER_LOCK", False, "Lead without the lease: one scheduler only")
     worker_concurrency: int = named("THOR_WORKER_CONCURRENCY", 2, "Processes of each worker of `up`", ge=1, le=256)
+
+    @field_validator("redis_url", "broker_url")
+    @classmethod
+    def _embedded(cls, value: str) -> str:
+        # A word for "not set", since an empty variable would let the one in `.env` through.
+        return "" if value.strip().lower() == "embedded" else value
 
     @field_validator("replay_start")
     @classmethod
@@ -95,8 +101,7 @@ class Env(BaseSettings):
 def variables() -> list[tuple[str, str, str, str]]:
     """Return (name, default, range, meaning) of every variable, in the order of the table in the docs."""
     return [
-        (_name(field), _default(field), _range(field), field.description or "")
-        for field in Env.model_fields.values()
+        (_name(field), _default(field), _range(field), field.description or "") for field in Env.model_fields.values()
     ]
 
 

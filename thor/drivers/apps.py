@@ -1,4 +1,4 @@
-"""Declare the app to Django."""
+"""Declare the app to Django, and let the gate hear the bells."""
 
 from django.apps import AppConfig
 
@@ -8,4 +8,11 @@ class DriversConfig(AppConfig):
 
     name = "thor.drivers"
     label = "drivers"
-    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect the gate to the signals of the markets."""
+        from thor.drivers.gate import open_gate
+        from thor.markets.signals import market_closed, market_opened, session_phase_changed
+
+        for signal in (market_opened, market_closed, session_phase_changed):
+            signal.connect(open_gate, dispatch_uid=f"thor.gate.{id(signal)}")

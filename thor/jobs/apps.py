@@ -1,4 +1,6 @@
-"""Declare the app to Django."""
+"""Declare the app to Django, and load the jobs."""
+
+import importlib
 
 from django.apps import AppConfig
 
@@ -9,3 +11,11 @@ class JobsConfig(AppConfig):
     name = "thor.jobs"
     label = "jobs"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Load the modules that `celeryconfig.imports` names: the job files register themselves."""
+        # A process that never imports the application gets another one, called "default", from Celery's own loader.
+        importlib.import_module("thor.celery")
+        for name in importlib.import_module("celeryconfig").imports:
+            importlib.import_module(name)
+        importlib.import_module("thor.jobs.checks")

@@ -1,0 +1,58 @@
+"""The lines of the schedule, ordered by when each is due next: what is due costs O(log n), not a look at every line."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import count
+from uuid import UUID
+
+from thor.jobs.schedule import Row
+from thor.timing import next_at
+
+
+class Agenda:
+    """A heap of (next due, line). A line that changed leaves its old place behind, to be thrown away when it comes up."""
+
+    def __init__(self) -> None:
+        self.rows: dict[UUID, Row] = {}
+        self._heap: list[tuple[datetime, int, UUID]] = []
+        self._places: dict[UUID, int] = {}
+        self._numbers = count()
+
+    def replace(self, rows: dict[UUID, Row], *, after: datetime) -> tuple[list[Row], list[Row]]:
+        """Take over the schedule as it is now; return the lines that are new or changed, and those that are gone."""
+        changed = [row for key, row in rows.items() if self._differs(row)]
+        gone = [row for key, row in self.rows.items() if key not in rows]
+        for row in gone:
+            del self._places[row.id]
+        self.rows = rows
+        for row in changed:
+            self.put(row, next_at(row.timed, after=max(after, row.timed.since)))
+        return changed, gone
+
+    def put(self, row: Row, at: datetime | None) -> None:
+        """Note when a line is due next; never, where there is no next time."""
+        self._places[row.id] = number = next(self._numbers)
+        if at is not None:
+            heapq.heappush(self._heap, (at, number, row.id))
+
+    def take_due(self, now: datetime) -> Iterator[Row]:
+        """Take out the lines that are due; the caller puts each back with its next time."""
+        while self._heap and self._heap[0][0] <= now:
+            _, number, key = heapq.heappop(self._heap)
+            if self._places.get(key) == number:
+                yield self.rows[key]
+
+    def next_due(self) -> datetime | None:
+        """Return the next instant at which anything is due."""
+        while self._heap and self._places.get(self._heap[0][2]) != self._heap[0][1]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def of_market(self, market: str) -> Iterable[Row]:
+        """Return the job lines that depend on a market."""
+        return [row for row in self.rows.values() if row.spec is not None and row.timed.market == market]
+
+    def _differs(self, row: Row) -> bool:
+        known = self.rows.get(row.id)
+        return known is None or known.version != row.version or known.timed.since != row.timed.since

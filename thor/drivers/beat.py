@@ -1,0 +1,107 @@
+"""Celery's beat, driven by the ledger: `celery -A thor beat` starts this scheduler.
+
+A drop-in for django-celery-beat's `DatabaseScheduler`: the same rows, the same admin, `beat_schedule` and Celery's own
+default entries installed in the same way. What differs is that every fire is decided in the ledger first, and that of
+several beats one leads.
+"""
+
+import signal
+from types import FrameType
+from typing import Any
+
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from thor.connections import redis_client
+from thor.drivers.publish import Publisher
+from thor.drivers.reign import Reign
+from thor.env import env
+from thor.jobs.decision import Deposed
+from thor.leadership.clock import process_clock
+from thor.leadership.elector import Elector, Renewer
+from thor.leadership.lease import Lease, NoLease, RedisLease
+from thor.leadership.models import Leader
+from thor.leadership.selectors import lease_key
+
+
+class ThorScheduler(DatabaseScheduler):
+    """Elect, plan, decide and publish inside `tick()`; Celery only keeps calling it."""
+
+    _reign: Reign | None = None
+    _renewer: Renewer | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Install the rows that the application declares, as django-celery-beat does."""
+        super().__init__(*args, **kwargs)
+        # Its timed write-back would fight with the leader's own columns; nothing is ever dirty here.
+        self._finalize.cancel()
+
+    def setup_schedule(self) -> None:
+        """Install Celery's default entries and `beat_schedule` as rows; everything else is there already."""
+        self.install_default_entries({})
+        self.update_from_dict(self.app.conf.beat_schedule)
+
+    def update_from_dict(self, mapping: dict[str, Any]) -> None:
+        """Write declared entries as rows, unless a row of that name is there and says the same."""
+        for name, fields in mapping.items():
+            self.Entry.from_entry(name, app=self.app, **fields)
+
+    @property
+    def schedule(self) -> dict[str, Any]:
+        """Return nothing: the rows are read by the leader, and never through Celery's own entries."""
+        return {}
+
+    def tick(self, *_: Any, **__: Any) -> float:
+        """Turn the loop once: do what is due and wait, here, until something is due again."""
+        reign = self._reign or self._begin()
+        try:
+            if not reign.is_stopping:
+                reign.turn()
+        except Deposed:
+            self.close()
+            raise SystemExit("thor: another scheduler has taken over; without the lease only one may run.") from None
+        if reign.is_stopping:
+            raise SystemExit(0)
+        return 0.0
+
+    def sync(self) -> None:
+        """Write nothing: the ledger is up to date after every decision."""
+
+    def close(self) -> None:
+        """Release the lease and let go of the broker."""
+        if self._renewer is not None:
+            self._renewer.stop()
+        if self._reign is not None:
+            self._reign.leave()
+
+    @property
+    def info(self) -> str:
+        """Say on the start screen who keeps time."""
+        return "    . thor -> one leader, decisions in the ledger"
+
+    def _begin(self) -> Reign:
+        settings = env()
+        row, _ = Leader.objects.get_or_create(id=1)
+        elector = Elector(_lease(row), settings.lease_time)
+        self._reign = Reign(
+            elector=elector,
+            publisher=Publisher(self.app),
+            clock=process_clock(),
+            fixed=settings.disable_leader_lock,
+        )
+        self._renewer = Renewer(elector, settings.lease_time)
+        self._renewer.start()
+        self._take_signals()
+        return self._reign
+
+    def _take_signals(self) -> None:
+        # Celery's own handlers raise SystemExit wherever the main thread is, in the middle of a decision too.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._reign is not None:
+            self._reign.stop()
+
+
+def _lease(row: Leader) -> Lease:
+    return NoLease() if env().disable_leader_lock else RedisLease(redis_client(), lease_key(row))

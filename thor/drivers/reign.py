@@ -1,0 +1,120 @@
+"""The loop of one scheduler: stand by, gain the lease, raise the term, lead, stand down.
+
+Each turn of the loop does what is due and waits until something is due again: an entry, a bell, a look at the schedule,
+or a wake-up from outside. No turn waits longer than `LOOK`, so the loop proves all the time that it is alive.
+"""
+
+import logging
+import threading
+from datetime import timedelta
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from thor.drivers.lead import Lead
+from thor.drivers.publish import Publisher
+from thor.jobs import events
+from thor.jobs.decision import Deposed
+from thor.leadership import term
+from thor.leadership.elector import Elector
+from thor.timing import Clock
+
+logger = logging.getLogger(__name__)
+
+#: The longest that a turn waits: the leader looks for edits, a standby contends for the lease.
+LOOK = timedelta(seconds=0.25)
+#: How long to wait after the database failed.
+PAUSE = timedelta(seconds=0.5)
+
+
+class Reign:
+    """One scheduler's loop. `turn()` is one pass of it; `stop()`, for signal handlers, ends it after the batch in hand.
+
+    With `fixed=True` the lease is left out: there must be no second scheduler, and one that is deposed gives up.
+    """
+
+    def __init__(self, *, elector: Elector, publisher: Publisher, clock: Clock, fixed: bool = False) -> None:
+        self.elector, self.publisher, self.clock, self.fixed = elector, publisher, clock, fixed
+        self.lead: Lead | None = None
+        self.is_stopping = False
+        self._wake = threading.Event()
+        self._trouble = ""
+
+    def stop(self) -> None:
+        """End after the batch in hand."""
+        self.is_stopping = True
+        self._wake.set()
+
+    def turn(self) -> None:
+        """Do what is due, then wait until something is due again."""
+        self.elector.turned()
+        try:
+            wait = self._act()
+            self._recovered()
+        except Deposed:
+            self._stand_down("a scheduler with a newer term took over")
+            if self.fixed:
+                raise
+            wait = LOOK
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            self._say_trouble(f"the database does not answer: {str(error).strip()}")
+            wait = PAUSE
+        if not self.is_stopping:
+            self._wake.wait(max(0.0, wait.total_seconds()))
+            self._wake.clear()
+
+    def leave(self) -> None:
+        """Give the lease up and let go of the broker: a standby takes over at once."""
+        if self.lead is not None:
+            self._stand_down("stopping")
+        self.elector.resign()
+        self.publisher.close()
+
+    def _act(self) -> timedelta:
+        if self.lead is None:
+            if not self._gain():
+                return LOOK
+            assert self.lead is not None  # noqa: S101  (tells the type checker what a gained lease means)
+        if not self.elector.leads():
+            self._stand_down("the lease was lost")
+            return timedelta(0)
+        self.lead.turn()
+        self.elector.database_answered()
+        return min(LOOK, self.lead.until_next())
+
+    def _gain(self) -> bool:
+        """Gain the lease and raise the term; where the term cannot be raised the lease is given up at once."""
+        if not self.elector.campaign():
+            return False
+        try:
+            reign = term.raise_term(self.elector.identity, at=self.clock.wall())
+            self.elector.database_answered()
+            self.lead = Lead(reign, publisher=self.publisher, clock=self.clock)
+        except Exception:
+            self.elector.give_way()
+            raise
+        events.emit("thor.lease.gained", term=reign.term, holder=self.elector.identity)
+        return True
+
+    def _stand_down(self, reason: str) -> None:
+        if self.lead is not None:
+            events.emit("thor.lease.lost", term=self.lead.term, holder=self.elector.identity, reason=reason)
+            self.lead = None
+        self.elector.resign()
+
+    def _say_trouble(self, trouble: str) -> None:
+        if not self._trouble:
+            logger.error("%s; nothing is decided until it does", trouble)
+        self._trouble = trouble
+
+    def _recovered(self) -> None:
+        if self._trouble:
+            logger.warning("the database answers again")
+            self._trouble = ""
+        if not self.elector.reachable and not self._redis_said:
+            logger.error("Redis does not answer; nobody can lead until it does")
+        if self.elector.reachable and self._redis_said:
+            logger.warning("Redis answers again")
+        self._redis_said = not self.elector.reachable
+
+    _redis_said = False

@@ -1,0 +1,197 @@
+"""Write one decision: that time has passed up to an instant, and which runs it brought, in one step.
+
+PostgreSQL gets a single autocommit statement, so that a leader that freezes cannot hold the row against its successor;
+SQLite one transaction that takes the write lock at its start. Both demand the term: a deposed leader writes nothing.
+
+The order of writes, and what a death in between leaves:
+
+    decide     the rows and `decided_until`, together       died before: nothing happened, a successor decides it
+    publish    messages with the ids of the rows            died before: rows above `published_seq` are published again
+    (nothing)  `published_seq` rides on the next decision   died before: messages twice, claimed once
+"""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Greatest
+from django_celery_beat.models import PeriodicTask
+
+from thor.errors import ThorError
+from thor.jobs.models import LIVE, Run, State
+from thor.leadership.models import Leader
+
+
+class Deposed(ThorError):
+    """Another scheduler has raised the term; this one no longer leads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A row about to be written. `blocked_by` names the states of earlier runs that forbid it: live, due or none."""
+
+    uid: UUID
+    entry: UUID
+    name: str
+    task: str
+    market: str
+    session_date: date | None
+    once_on: date | None
+    nominal_at: datetime
+    origin: str
+    due_at: datetime
+    deadline_at: datetime
+    state: str
+    reason: str
+    last_at: datetime | None
+    folded_from: datetime | None
+    count: int
+    queue: str
+    exclusive: bool
+    repeatable: bool
+    time_limit: float | None
+    blocked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write: the rows, how far time is decided by them, what was published before, one-off tasks now done."""
+
+    term: int
+    at: datetime
+    until: datetime | None
+    published_seq: int
+    planned: Sequence[Planned] = ()
+    done: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A row that is in the ledger now, with its place in the order of decisions."""
+
+    uid: UUID
+    seq: int
+    state: str
+
+
+COLUMNS = tuple(field.name for field in fields(Planned) if field.name != "blocked_by")
+
+_TYPES = {
+    "uid": "uuid", "entry": "uuid", "name": "text", "task": "text", "market": "text", "session_date": "date",
+    "once_on": "date", "nominal_at": "timestamptz", "origin": "text", "due_at": "timestamptz",
+    "deadline_at": "timestamptz", "state": "text", "reason": "text", "last_at": "timestamptz",
+    "folded_from": "timestamptz", "count": "int",
+    "queue": "text", "exclusive": "bool", "repeatable": "bool", "time_limit": "float8", "blocked_by": "text",
+}  # fmt: skip
+
+_BLOCKED = """
+    p.state = 'due' AND p.blocked_by <> '' AND EXISTS (
+        SELECT 1 FROM jobs_run r WHERE r.entry = p.entry AND (
+            (r.state = 'due' AND r.deadline_at > clock_timestamp())
+            OR (r.state = 'started' AND p.blocked_by = 'live')))
+"""
+
+_STATEMENT = f"""
+WITH reign AS (
+    UPDATE leadership_leader
+       SET decided_until = GREATEST(decided_until, %(until)s), published_seq = GREATEST(published_seq, %(published)s)
+     WHERE id = 1 AND term = %(term)s
+    RETURNING term
+), one_off AS (
+    UPDATE django_celery_beat_periodictask SET enabled = false
+     WHERE id = ANY(%(done)s) AND EXISTS (SELECT 1 FROM reign)
+), planned AS (
+    INSERT INTO jobs_run ({", ".join(COLUMNS)}, term, decided_at, attempt, hostname, result, error)
+    SELECT {
+    ", ".join(
+        {
+            "state": f"CASE WHEN {_BLOCKED} THEN 'skipped' ELSE p.state END",
+            "reason": f"CASE WHEN {_BLOCKED} THEN 'overlap' ELSE p.reason END",
+        }.get(name, f"p.{name}")
+        for name in COLUMNS
+    )
+}, reign.term, %(at)s, 0, '', '', ''
+      FROM reign, unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items())})
+        AS p({", ".join(_TYPES)})
+    ON CONFLICT DO NOTHING
+    RETURNING uid, seq, state
+)
+SELECT reign.term, planned.uid, planned.seq, planned.state FROM reign LEFT JOIN planned ON true
+"""  # noqa: S608  (only names of our own columns are put in)
+
+
+def decide(decision: Decision) -> list[Written]:
+    """Write the decision and return the rows that are new; raise `Deposed` where the term is no longer ours.
+
+    Rows that a predecessor had written already are left as they are, and are not returned.
+    """
+    if connection.vendor == "postgresql":
+        return _decide_on_postgresql(decision)
+    return _decide_in_a_transaction(decision)
+
+
+def _decide_on_postgresql(decision: Decision) -> list[Written]:
+    columns = zip(*(astuple(row) for row in decision.planned), strict=True) if decision.planned else [[]] * len(_TYPES)
+    parameters = {
+        "term": decision.term,
+        "until": decision.until,
+        "published": decision.published_seq,
+        "at": decision.at,
+        "done": list(decision.done),
+        **{name: list(values) for name, values in zip(_TYPES, columns, strict=True)},
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STATEMENT, parameters)
+        rows = cursor.fetchall()
+    if not rows:
+        raise Deposed
+    return [Written(uid, seq, state) for _, uid, seq, state in rows if uid is not None]
+
+
+def _decide_in_a_transaction(decision: Decision) -> list[Written]:
+    with transaction.atomic():
+        changed = Leader.objects.filter(id=1, term=decision.term).update(**_marks(decision))
+        if not changed:
+            raise Deposed
+        if decision.done:
+            PeriodicTask.objects.filter(id__in=decision.done).update(enabled=False)
+        if not decision.planned:
+            return []
+        return _insert(decision)
+
+
+def _marks(decision: Decision) -> dict[str, object]:
+    marks: dict[str, object] = {"published_seq": Greatest("published_seq", decision.published_seq)}
+    if decision.until is not None:
+        # Only one leader writes here, and its time never goes back: no need for a comparison, whose null would win.
+        marks["decided_until"] = decision.until
+    return marks
+
+
+def _insert(decision: Decision) -> list[Written]:
+    blocking = _blocking({row.entry for row in decision.planned if row.blocked_by}, decision.at)
+    known = set(Run.objects.filter(uid__in=[row.uid for row in decision.planned]).values_list("uid", flat=True))
+    fresh = [_run(row, decision, blocking) for row in decision.planned if row.uid not in known]
+    Run.objects.bulk_create(fresh, ignore_conflicts=True)
+    found = Run.objects.filter(uid__in=[run.uid for run in fresh]).values_list("uid", "seq", "state")
+    return [Written(*row) for row in found.order_by("seq")]
+
+
+def _blocking(entries: set[UUID], at: datetime) -> dict[UUID, set[str]]:
+    states: dict[UUID, set[str]] = {}
+    alive = Q(state=State.STARTED) | Q(state=State.DUE, deadline_at__gt=at)
+    found = Run.objects.filter(alive, entry__in=entries, state__in=LIVE)
+    for entry, state in found.values_list("entry", "state"):
+        states.setdefault(entry, set()).add(state)
+    return states
+
+
+def _run(row: Planned, decision: Decision, blocking: dict[UUID, set[str]]) -> Run:
+    values = {name: getattr(row, name) for name in COLUMNS}
+    against = {"live": set(LIVE), "due": {State.DUE}}.get(row.blocked_by, set())
+    if row.state == State.DUE and blocking.get(row.entry, set()) & against:
+        values |= {"state": State.SKIPPED, "reason": "overlap"}
+    return Run(**values, term=decision.term, decided_at=decision.at)

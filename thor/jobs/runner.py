@@ -1,0 +1,119 @@
+"""Carry out a run on a worker: claim, body inside the middleware, finish. Every task of the application does it.
+
+A task that was called by hand carries no run and just runs. A database that does not answer at the claim leaves the
+run to the ledger: it is published again inside its deadline, or ends as missed.
+"""
+
+import traceback
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Ignore, Retry
+from celery.worker.request import Request
+from django.db import DatabaseError, close_old_connections
+
+from thor.jobs import events, ledger, middleware, workers
+from thor.jobs.claim import HEADER, Claimed, occurrence_of
+from thor.jobs.patience import patiently
+from thor.timing import Occurrence
+
+OVERLAP_WAIT = 0.5
+
+
+class LedgerRequest(Request):
+    """A message in the worker's parent process, which outlives the process that runs the body."""
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """Record the loss where the pool's process died under the body."""
+        if type(exc_info.exception).__name__ in ("WorkerLostError", "SystemExit"):
+            self._lose(str(exc_info.exception))
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def on_timeout(self, soft: bool, timeout: float) -> Any:
+        """Record the loss where the hard limit killed the process."""
+        if not soft:
+            self._lose(f"killed at its hard time limit of {timeout:g} s")
+        return super().on_timeout(soft, timeout)
+
+    def _lose(self, reason: str) -> None:
+        if HEADER not in (self.request_dict or {}):
+            return
+        patiently(lambda: ledger.lose(uuid.UUID(self.id), reason))
+        events.emit("thor.run.lost", run=self.id, task=self.name, reason=reason)
+
+
+class LedgerTask(Task):
+    """The base of every task: one that comes from the schedule is claimed in the ledger before its body runs."""
+
+    abstract = True
+    Request = "thor.jobs.runner:LedgerRequest"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the body; for a run of the ledger only once it is claimed."""
+        found = getattr(self.request, HEADER, None)
+        if not isinstance(found, dict) or self.request.called_directly or not found.get("claim", True):
+            return super().__call__(*args, **kwargs)
+        run = self._claim(occurrence_of(found))
+        if self.name in _job_names():
+            args = (run.occurrence, *args)
+        return self._carry_out(run, args, kwargs)
+
+    def _claim(self, occurrence: Occurrence) -> Claimed:
+        uid = uuid.UUID(self.request.id)
+        try:
+            close_old_connections()
+            return ledger.claim(uid, occurrence, worker=workers.boot(), hostname=self.request.hostname or "")
+        except ledger.Overlapping:
+            self._wait_or_skip(uid)
+            raise Ignore from None
+        except ledger.Refused as refusal:
+            events.emit("thor.run.refused", run=uid, task=self.name, reason=type(refusal).__name__)
+            raise Ignore from None
+        except DatabaseError as error:
+            events.emit("thor.run.unclaimed", run=uid, task=self.name, reason=repr(error))
+            raise Ignore from None
+
+    def _wait_or_skip(self, uid: uuid.UUID) -> None:
+        spec = _job_names().get(self.name)
+        if spec is None or spec.overlap != "queue_one":
+            ledger.skip(uid, "overlap")
+            return
+        self.apply_async(
+            args=self.request.args,
+            kwargs=self.request.kwargs,
+            task_id=self.request.id,
+            headers={HEADER: getattr(self.request, HEADER)},
+            countdown=OVERLAP_WAIT,
+        )
+
+    def _carry_out(self, run: Claimed, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            result = middleware.wrap(run, lambda: super(LedgerTask, self).__call__(*args, **kwargs))()
+        except Retry:
+            patiently(lambda: ledger.reopen(run, wait=_wait(retry)))
+            raise
+        except Exception as error:
+            text, reason = traceback.format_exc(), f"{type(error).__name__}: {error}"
+            _report_stale(run, patiently(lambda: ledger.fail(run, reason, text)))
+            raise
+        _report_stale(run, patiently(lambda: ledger.succeed(run, result)))
+        return result
+
+
+def _report_stale(run: Claimed, was_ours: bool | None) -> None:
+    if not was_ours:
+        events.emit("thor.run.stale", **run.fields)
+
+
+def _wait(retry: Retry) -> timedelta:
+    if isinstance(retry.when, (int, float)):
+        return timedelta(seconds=retry.when)
+    return timedelta(minutes=3)
+
+
+def _job_names() -> dict[str, Any]:
+    from thor.jobs.registry import specs  # here, since the registry makes tasks of this class
+
+    return specs()

@@ -1,0 +1,99 @@
+"""Questions about entries and runs, for pages and commands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import OuterRef, Subquery
+
+from thor.jobs.models import Entry, Run
+from thor.jobs.schedule import Row, is_in_window, is_paused, row_of
+from thor.timing import next_at
+
+
+@dataclass(frozen=True, slots=True)
+class EntryStatus:
+    """One line of the schedule as a person wants to see it. `why` says why it is enabled, or why not."""
+
+    id: str
+    task_id: int
+    name: str
+    job: str
+    market: str
+    cadence: str
+    window: str
+    enabled: bool
+    why: str
+    last_state: str
+    last_nominal_at: datetime | None
+    last_started_at: datetime | None
+    last_finished_at: datetime | None
+    last_lateness_ms: float | None
+    last_reason: str
+    next_at: datetime | None
+
+
+def latest_runs(limit: int) -> list[Run]:
+    """Return the newest runs, by the time at which they were due."""
+    return list(Run.objects.order_by("-nominal_at", "-seq")[:limit])
+
+
+def entry_board(at: datetime) -> list[EntryStatus]:
+    """Return every line of the schedule with its last and its next run, in order of name."""
+    entries = list(
+        Entry.objects.filter(task__isnull=False, retired_at__isnull=True)
+        .select_related("control", "task__interval", "task__crontab", "task__solar", "task__clocked")
+        .order_by("name")
+    )
+    last = _last_runs(entries)
+    return [_status(entry, last.get(entry.id), at) for entry in entries]
+
+
+def _last_runs(entries: Iterable[Entry]) -> dict[object, Run]:
+    newest = Run.objects.filter(entry=OuterRef("id")).order_by("-nominal_at", "-seq").values("seq")[:1]
+    chosen = Entry.objects.filter(id__in=[entry.id for entry in entries]).annotate(last=Subquery(newest))
+    return {run.entry: run for run in Run.objects.filter(seq__in=chosen.values("last"))}
+
+
+def _status(entry: Entry, last: Run | None, at: datetime) -> EntryStatus:
+    row, trouble = _row(entry)
+    task = entry.task
+    assert task is not None  # noqa: S101  (the query asked for it)
+    return EntryStatus(
+        id=str(entry.id),
+        task_id=task.pk,
+        name=task.name,
+        job=entry.job,
+        market=entry.market,
+        cadence=row.timed.cadence.text() if row else "",
+        window=entry.window,
+        enabled=task.enabled,
+        why=trouble or _why(entry, at),
+        last_state=last.state if last else "",
+        last_nominal_at=last.nominal_at if last else None,
+        last_started_at=last.started_at if last else None,
+        last_finished_at=last.finished_at if last else None,
+        last_lateness_ms=last.lateness_ms if last else None,
+        last_reason=last.reason if last else "",
+        next_at=next_at(row.timed, after=at) if row and _may_fire(entry) else None,
+    )
+
+
+def _row(entry: Entry) -> tuple[Row | None, str]:
+    try:
+        return row_of(entry.task, entry), ""
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return None, f"cannot be read: {error}"
+
+
+def _may_fire(entry: Entry) -> bool:
+    task = entry.task
+    return not is_paused(entry) and task is not None and (bool(entry.job) or task.enabled)
+
+
+def _why(entry: Entry, at: datetime) -> str:
+    if is_paused(entry):
+        return f"paused by {entry.control.paused_by}: {entry.control.reason}"
+    if not entry.job:
+        return "as switched" if entry.task and entry.task.enabled else "switched off"
+    return "in its window" if is_in_window(entry, at) else "outside its window"

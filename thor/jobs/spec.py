@@ -1,0 +1,124 @@
+"""What a job declares about itself."""
+
+import difflib
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from thor.errors import ThorError
+from thor.jobs import middleware
+from thor.timing import All, Always, Cadence, Cron, During, Every, Latest, OncePerSession, Skip, Window
+
+ALSO_AT = frozenset({"session_end", "break_start", "system_start"})
+LONGEST_TIME_LIMIT = timedelta(minutes=30)
+SHORTEST_TIME_LIMIT = timedelta(seconds=30)
+
+
+class BadJob(ThorError):
+    """A job declares something that cannot be kept."""
+
+
+class Overlap(StrEnum):
+    """What happens to an occurrence that falls due while an earlier run of its entry is not over."""
+
+    SKIP = "skip"
+    QUEUE_ONE = "queue_one"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """One job: its name, its body, when and where it is due, and its policies.
+
+    `markets` is "venues", "control", a tuple of market keys, or None for work that belongs to no market.
+    """
+
+    name: str
+    body: Callable[..., Any]
+    group: str
+    cadence: Cadence
+    window: Window = Always()
+    markets: str | tuple[str, ...] | None = None
+    also_at: frozenset[str] = frozenset()
+    catch_up: Skip | Latest | All = Skip()
+    deadline: timedelta | None = None
+    overlap: Overlap = Overlap.SKIP
+    queue: str = "default"
+    repeatable: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """Return the first line of the module's or the body's docstring."""
+        text = inspect.getdoc(sys.modules.get(self.body.__module__)) or inspect.getdoc(self.body) or ""
+        return text.split("\n")[0]
+
+    @property
+    def time_limit(self) -> timedelta:
+        """Return how long the body may take: as declared, else ten periods, between 30 s and 30 min."""
+        declared = self.options.get("time_limit")
+        if declared is not None:
+            return declared  # type: ignore[no-any-return]
+        period = self.cadence.period or LONGEST_TIME_LIMIT
+        return min(max(10 * period, SHORTEST_TIME_LIMIT), LONGEST_TIME_LIMIT)
+
+
+FIELDS = frozenset(name for name in JobSpec.__dataclass_fields__ if name not in {"name", "body", "group", "options"})
+
+
+def make_spec(name: str, body: Callable[..., Any], group: str, declared: dict[str, Any]) -> JobSpec:
+    """Return the spec of a declaration; raise `BadJob` with one sentence that names what to change."""
+    _refuse_unknown_options(name, declared)
+    values = {key: value for key, value in declared.items() if key in FIELDS}
+    options = {key: value for key, value in declared.items() if key not in FIELDS}
+    if "cadence" not in values:
+        raise BadJob(f"job {name!r} declares no cadence; write, for example, cadence=Every(seconds=10).")
+    values["also_at"] = frozenset(values.get("also_at", ()))
+    values["overlap"] = _overlap(name, values.get("overlap", Overlap.SKIP))
+    spec = JobSpec(name=name, body=body, group=group, options=options, **values)
+    _refuse_what_cannot_be_kept(spec)
+    return spec
+
+
+def _overlap(name: str, value: str) -> Overlap:
+    try:
+        return Overlap(value)
+    except ValueError:
+        allowed = ", ".join(Overlap)
+        raise BadJob(f"job {name!r}: overlap={value!r} is not one of {allowed}.") from None
+
+
+def _refuse_unknown_options(name: str, declared: dict[str, Any]) -> None:
+    known = FIELDS | middleware.options()
+    for key in declared:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(sorted(known))}."
+            raise BadJob(f"job {name!r} has an unknown option {key!r}; {hint}")
+
+
+def _refuse_what_cannot_be_kept(spec: JobSpec) -> None:
+    period = spec.cadence.period
+    needs_market = isinstance(spec.window, During) or isinstance(spec.cadence, OncePerSession) or spec.also_at
+    refusals = (
+        (not isinstance(spec.cadence, (Every, Cron, OncePerSession)), "cadence must be Every, Cron or OncePerSession"),
+        (
+            isinstance(spec.cadence, Every) and period is not None and period < timedelta(seconds=1),
+            "a period under one second is refused; use one second or more",
+        ),
+        (not spec.window.can_open(), f"the window {spec.window.text()} can never open; turn its edges round"),
+        (bool(needs_market) and spec.markets is None, 'it depends on sessions, so name its markets, e.g. "venues"'),
+        (bool(spec.also_at - ALSO_AT), f"also_at must be of {', '.join(sorted(ALSO_AT))}"),
+        (
+            isinstance(spec.catch_up, All) and spec.overlap is Overlap.SKIP,
+            'catch_up=All with overlap="skip" would drop what it catches up; use overlap="queue_one"',
+        ),
+        (not spec.queue.isidentifier(), f"queue {spec.queue!r} is no name of a queue"),
+    )
+    for wrong, sentence in refusals:
+        if wrong:
+            raise BadJob(f"job {spec.name!r}: {sentence}.")

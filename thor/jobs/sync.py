@@ -1,0 +1,144 @@
+"""Make the rows of the schedule that declared jobs call for, and leave every other row alone.
+
+A row is ours as long as it says what the declaration last wrote there. What an operator has edited stays edited: the
+declaration may change, and the rest of the row follows it, but the edited part does not.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
+
+from thor.jobs.models import Entry
+from thor.jobs.registry import owned
+from thor.jobs.spec import BadJob, JobSpec
+from thor.markets.models import Market
+from thor.timing import Cron, Every
+
+_PERIODS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
+
+
+@dataclass(slots=True)
+class Report:
+    """Which rows were made, changed, retired and taken up again, by name."""
+
+    made: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Tell whether anything was written."""
+        return bool(self.made or self.changed or self.retired)
+
+
+def sync_jobs(*, at: datetime) -> Report:
+    """Upsert a row for every owned job on each of its markets; retire rows whose job or market is gone."""
+    report = Report()
+    with transaction.atomic():
+        wanted = {(spec.name, key): spec for spec in owned().values() for key in markets_of(spec)}
+        for (_, market), spec in wanted.items():
+            _upsert(spec, market, at, report)
+        _retire(set(wanted), at, report)
+        if report:
+            PeriodicTasks.update_changed()
+    return report
+
+
+def entry_name(spec: JobSpec, market: str) -> str:
+    """Return the name of the periodic task: the job, and the market it works on."""
+    return f"{spec.name} @ {market}" if market else spec.name
+
+
+def markets_of(spec: JobSpec) -> list[str]:
+    """Return the keys of the active markets of a job; one empty key for a job that belongs to none."""
+    if spec.markets is None:
+        return [""]
+    active = Market.objects.filter(active=True)
+    if isinstance(spec.markets, str):
+        roles = {"venues": Market.Role.VENUE, "control": Market.Role.CONTROL}
+        if spec.markets not in roles:
+            raise BadJob(f'job {spec.name!r}: markets={spec.markets!r}; write "venues", "control" or a tuple of keys.')
+        return list(active.filter(role=roles[spec.markets]).values_list("key", flat=True))
+    known = set(Market.objects.values_list("key", flat=True))
+    for key in spec.markets:
+        if key not in known:
+            raise BadJob(f"job {spec.name!r}: there is no market {key!r}; the markets are {', '.join(sorted(known))}.")
+    return list(active.filter(key__in=spec.markets).values_list("key", flat=True))
+
+
+def _upsert(spec: JobSpec, market: str, at: datetime, report: Report) -> None:
+    entry = Entry.objects.select_related("task").filter(job=spec.name, market=market).first()
+    declared = _declared(spec)
+    if entry is None or entry.task is None:
+        _make(spec, market, at, declared, entry)
+        report.made.append(entry_name(spec, market))
+    elif entry.retired_at is not None or entry.defaults != declared:
+        _follow(entry, spec, declared)
+        report.changed.append(entry.name)
+
+
+def _declared(spec: JobSpec) -> dict[str, Any]:
+    return {"cadence": spec.cadence.text(), "window": spec.window.text(), "queue": spec.queue}
+
+
+def _make(spec: JobSpec, market: str, at: datetime, declared: dict[str, Any], entry: Entry | None) -> None:
+    name = entry_name(spec, market)
+    task, _ = PeriodicTask.objects.update_or_create(
+        name=name,
+        defaults={"task": spec.name, "queue": spec.queue, "description": spec.summary, **_schedule(spec)},
+    )
+    values = {"task": task, "name": name, "window": spec.window.text(), "since": at, "defaults": declared}
+    if entry is not None:
+        Entry.objects.filter(pk=entry.pk).update(**values, retired_at=None)
+    else:
+        # A periodic task of that name may have been known before as a user's own line.
+        Entry.objects.update_or_create(task=task, defaults={**values, "job": spec.name, "market": market})
+
+
+def _follow(entry: Entry, spec: JobSpec, declared: dict[str, Any]) -> None:
+    """Bring the parts that nobody edited up to the declaration."""
+    from thor.jobs.schedule import cadence_of  # here, since schedule reads what this module writes
+
+    task, before = entry.task, entry.defaults
+    if cadence_of(task, None if entry.retired_at else spec).text() == before.get("cadence"):
+        for name, value in _schedule(spec).items():
+            setattr(task, name, value)
+    if task.queue == before.get("queue"):
+        task.queue = spec.queue
+    if entry.window == before.get("window"):
+        entry.window = declared["window"]
+    entry.defaults, entry.retired_at = declared, None
+    task.save()
+    entry.save()
+
+
+def _schedule(spec: JobSpec) -> dict[str, Any]:
+    """Return the schedule columns of a job; once-a-session entries are carried by a row of one day."""
+    empty: dict[str, Any] = {"interval": None, "crontab": None, "solar": None, "clocked": None}
+    cadence = spec.cadence
+    if isinstance(cadence, Cron):
+        row, _ = CrontabSchedule.objects.get_or_create(
+            minute=cadence.minute,
+            hour=cadence.hour,
+            day_of_month=cadence.day_of_month,
+            month_of_year=cadence.month_of_year,
+            day_of_week=cadence.day_of_week,
+            timezone=cadence.zone,
+        )
+        return {**empty, "crontab": row}
+    seconds = int(cadence.period.total_seconds()) if isinstance(cadence, Every) else 86_400
+    period, size = next((name, size) for name, size in _PERIODS if seconds % size == 0)
+    interval, _ = IntervalSchedule.objects.get_or_create(every=seconds // size, period=period)
+    return {**empty, "interval": interval}
+
+
+def _retire(wanted: set[tuple[str, str]], at: datetime, report: Report) -> None:
+    for entry in Entry.objects.select_related("task").exclude(job="").filter(retired_at__isnull=True):
+        if (entry.job, entry.market) in wanted:
+            continue
+        entry.retired_at = at
+        entry.save(update_fields=["retired_at"])
+        PeriodicTask.objects.filter(pk=entry.task_id).update(enabled=False)
+        report.retired.append(entry.name)

@@ -1,0 +1,60 @@
+"""Let the ledger know which workers are alive: a row a start of a worker, touched once a second by its parent process."""
+
+import threading
+import uuid
+from functools import cache
+from typing import Any
+
+from celery import signals
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models.functions import Now
+
+from thor.jobs.models import Worker
+
+HEARTBEAT = 1.0
+
+_stop = threading.Event()
+
+
+@cache
+def boot() -> uuid.UUID:
+    """Return the id of this start of the worker; pool processes inherit it from their parent."""
+    return uuid.uuid4()
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def _name_this_start(**_: Any) -> None:
+    boot()  # before the pool forks, so that all its processes have the same one
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+def _start_heartbeat(sender: Any, **_: Any) -> None:
+    _stop.clear()
+    hostname = str(getattr(sender, "hostname", ""))
+    threading.Thread(target=_beat, args=(hostname,), name="thor-heartbeat", daemon=True).start()
+
+
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _stop_heartbeat(**_: Any) -> None:
+    _stop.set()
+    try:
+        Worker.objects.filter(boot=boot()).delete()
+    except (DatabaseError, InterfaceError):
+        connection.close()  # it is found silent instead
+
+
+def _beat(hostname: str) -> None:
+    while True:
+        try:
+            touch(hostname)
+        except (DatabaseError, InterfaceError):
+            connection.close()
+        if _stop.wait(HEARTBEAT):
+            connection.close()
+            return
+
+
+def touch(hostname: str) -> None:
+    """Say that this worker is alive, by the database's clock."""
+    if not Worker.objects.filter(boot=boot()).update(seen_at=Now()):
+        Worker.objects.create(boot=boot(), hostname=hostname[:200], started_at=Now(), seen_at=Now())

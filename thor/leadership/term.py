@@ -1,0 +1,38 @@
+"""The term: the number of a reign, owned by the database, which alone can prove who may write."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from thor.leadership.models import Leader
+
+
+@dataclass(frozen=True, slots=True)
+class Reign:
+    """What a new leader starts from."""
+
+    term: int
+    decided_until: datetime | None
+    published_seq: int
+
+
+def installation() -> uuid.UUID:
+    """Return the id of this installation: two that share a Redis by mistake then do not share a lease."""
+    return Leader.objects.get_or_create(id=1)[0].installation
+
+
+def raise_term(holder: str, *, at: datetime) -> Reign:
+    """Begin a reign: raise the term and return what is decided and published so far."""
+    with transaction.atomic():
+        Leader.objects.get_or_create(id=1)
+        Leader.objects.filter(id=1).update(term=F("term") + 1, holder=holder, since=at)
+        row = Leader.objects.get(id=1)
+    return Reign(row.term, row.decided_until, row.published_seq)
+
+
+def is_current(term: int) -> bool:
+    """Tell whether `term` is still the highest: one cheap round trip."""
+    return Leader.objects.filter(id=1, term=term).exists()
