@@ -55,6 +55,6 @@ def connect(url: str, **options: object) -> redis.Redis:
         **options,
     }
     try:
-        return redis.Redis.from_url(url, **settings)  # type: ignore[arg-type]
+        return redis.Redis.from_url(url, **settings)
     except ValueError as error:
         raise BadConfiguration(f"REDIS_URL={url!r} cannot be used: {error}.") from None

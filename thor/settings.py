@@ -173,6 +173,9 @@ LOGGING = {
     "loggers": {
         "thor": {"level": ENV.log_level.upper()},
         "celery": {"level": ENV.log_level.upper()},
+        # A run is a row of the ledger; two more lines for each, every second, would drown what matters.
+        "celery.worker.strategy": {"level": "DEBUG" if ENV.log_level == "debug" else "WARNING"},
+        "celery.app.trace": {"level": "DEBUG" if ENV.log_level == "debug" else "WARNING"},
         "django": {"level": "WARNING"},
     },
 }
