@@ -63,8 +63,7 @@ def in_the_box() -> list[dict[str, Any]]:
     """Return the fields of every instrument in the box, in the order in which they are shown."""
     rows = [_future(future) for future in FUTURES]
     rows += [
-        {"symbol": symbol, "venue": "us_equities", "kind": "equity", "name": name}
-        for symbol, name in EQUITIES.items()
+        {"symbol": symbol, "venue": "us_equities", "kind": "equity", "name": name} for symbol, name in EQUITIES.items()
     ]
     coin = {"symbol": "BTCUSD", "venue": "crypto", "kind": "crypto", "name": "Bitcoin in US dollars"}
     return [{**row, "sort_order": place} for place, row in enumerate([*rows, coin], start=1)]

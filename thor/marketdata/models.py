@@ -75,9 +75,7 @@ class Bar(models.Model):
 
     class Meta:
         ordering = ("start_at",)
-        constraints = [
-            models.UniqueConstraint(fields=("instrument", "start_at"), name="marketdata_bar_once_a_minute")
-        ]
+        constraints = [models.UniqueConstraint(fields=("instrument", "start_at"), name="marketdata_bar_once_a_minute")]
 
     def __str__(self) -> str:
         return f"{self.instrument} {self.start_at:%Y-%m-%d %H:%M}"

@@ -34,9 +34,7 @@ class FeedStatus:
 
 def bars(symbol: str, start: datetime, end: datetime) -> QuerySet[Bar]:
     """Return the bars of a symbol that start in [start, end), oldest first."""
-    return Bar.objects.filter(
-        instrument__symbol=symbol, start_at__gte=start, start_at__lt=end
-    ).order_by("start_at")
+    return Bar.objects.filter(instrument__symbol=symbol, start_at__gte=start, start_at__lt=end).order_by("start_at")
 
 
 def symbols() -> list[str]:
@@ -47,9 +45,9 @@ def symbols() -> list[str]:
 
 def samples(symbol: str, start: datetime, end: datetime) -> QuerySet[VwapSample]:
     """Return the minute samples of a symbol in [start, end], oldest first."""
-    return VwapSample.objects.filter(
-        instrument__symbol=symbol, minute_at__gte=start, minute_at__lte=end
-    ).order_by("minute_at")
+    return VwapSample.objects.filter(instrument__symbol=symbol, minute_at__gte=start, minute_at__lte=end).order_by(
+        "minute_at"
+    )
 
 
 def sampled_vwap(symbol: str, start: datetime, end: datetime) -> Decimal | None:

@@ -1,0 +1,198 @@
+"""What one pass of intraday works on: the minutes, the totals, how far it has read, and what it has finished.
+
+The book is read from Redis, worked on in memory, and written back whole (`foldstore`), or not at all. It is pure but
+for `load`, through which it asks for a minute that it needs.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from thor.marketdata import bars, volume
+from thor.marketdata.bars import MINUTE
+from thor.marketdata.closed import ClosedBar
+from thor.marketdata.minutes import MinuteTable
+from thor.marketdata.ticks import TickBatch, concatenate
+from thor.marketdata.totals import DAY, Totals
+
+#: For how long (data time) a closed minute is kept, so that a late tick still amends its bar.
+AMEND_FOR = 15 * MINUTE
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a venue has been read: kept as one JSON document.
+
+    `cursor` is the id of the last stream entry, `sequence` the number of the next tick, `watermark` the data time (ns)
+    up to which everything has come, `marked` the last minute that has its mark. `unsent` and `uncounted` are the
+    minutes in which something is to be handed on.
+    """
+
+    cursor: str = "0-0"
+    run: str = ""
+    source: str = ""
+    sequence: int = 0
+    watermark: int | None = None
+    marked: int | None = None
+    unsent: list[int] = field(default_factory=list)
+    uncounted: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a pass has done: ticks folded, bars closed, ticks too late to count, ticks lost or sent twice."""
+
+    ticks: int = 0
+    closed: int = 0
+    late: int = 0
+    lost: int = 0
+    repeated: int = 0
+    runs: int = 0
+
+
+@dataclass(slots=True)
+class Book:
+    """See the module; `known` are the minutes that exist in the store, `tables` those that were needed so far."""
+
+    place: Place
+    totals: Totals
+    baseline: volume.Baseline
+    known: set[int]
+    load: Callable[[int], MinuteTable]
+    tables: dict[int, MinuteTable] = field(default_factory=dict)
+    retired: set[int] = field(default_factory=set)
+    closed: list[ClosedBar] = field(default_factory=list)
+    marks: list[tuple[int, bytes]] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+    def take(self, batches: Iterable[tuple[str, TickBatch]]) -> None:
+        """Fold (entry id, batch) pairs in their order.
+
+        Batches are folded together until the watermark passes a minute: then bars and marks are due, and they must
+        hold exactly what came before that point, however the batches are spread over passes.
+        """
+        group: list[TickBatch] = []
+        for entry, batch in batches:
+            if batch.run != self.place.run:
+                self._fold(group)
+                group = []
+                self._begin(batch)
+            fresh = self._unseen(batch)
+            group.append(fresh)
+            self.place.cursor = entry
+            self.place.sequence = batch.first + len(batch) if len(fresh) else self.place.sequence
+            if self._crosses(batch.watermark):
+                self._fold(group)
+                group = []
+                self.advance(batch.watermark)
+        self._fold(group)
+        if group:
+            self.advance(max(batch.watermark for batch in group))
+
+    def advance(self, watermark: int) -> None:
+        """Note that everything before `watermark` has come: mark the minutes passed, close their bars."""
+        place = self.place
+        place.watermark = watermark if place.watermark is None else max(watermark, place.watermark)
+        self._mark(place.watermark)
+        self.close(place.watermark)
+        self._retire(place.watermark)
+
+    def close(self, until: int) -> None:
+        """Send the bars of the minutes that end at or before `until` (ns), again where more is known of them."""
+        due = sorted(minute for minute in self.place.unsent if minute + MINUTE <= until)
+        for minute in due:
+            sent = list(self._table(minute).unsent(self.place.source))
+            self.closed.extend(sent)
+            self.tally.closed += len(sent)
+        self.place.unsent = [minute for minute in self.place.unsent if minute not in set(due)]
+
+    def _begin(self, batch: TickBatch) -> None:
+        """Start afresh for a new run of the feed; what was open from the old one is closed as it stands."""
+        if self.place.unsent:
+            self.close(max(self.place.unsent) + MINUTE)
+        self.retired |= self.known | set(self.tables)
+        self.known, self.tables = set(), {}
+        self.totals, self.baseline = Totals(), {}
+        self.place = Place(self.place.cursor, batch.run, batch.source, batch.first)
+        self.tally.runs += 1
+
+    def _unseen(self, batch: TickBatch) -> TickBatch:
+        """Return the ticks that have not been folded yet, by their numbers; count those that never came."""
+        repeated = min(max(self.place.sequence - batch.first, 0), len(batch))
+        self.tally.repeated += repeated
+        if len(batch):
+            self.tally.lost += max(batch.first - self.place.sequence, 0)
+        return batch.slice(repeated, len(batch), watermark=batch.watermark) if repeated else batch
+
+    def _crosses(self, watermark: int) -> bool:
+        before = self.place.watermark
+        return before is None or watermark // MINUTE > before // MINUTE
+
+    def _fold(self, group: list[TickBatch]) -> None:
+        group = [batch for batch in group if len(batch)]
+        if not group:
+            return
+        batch = self._in_time(volume.with_deltas(concatenate(group), self.baseline))
+        self.tally.ticks += len(batch)
+        folded = bars.fold(batch)
+        for minute in np.unique(folded.rows["minute"]).tolist():
+            here = folded.rows["minute"] == minute
+            names = [batch.symbols[code] for code in folded.code[here]]
+            self._table(minute).absorb(names, folded.rows[here], folded.turnover[here])
+            for pending in (self.place.unsent, self.place.uncounted):
+                if minute not in pending:
+                    pending.append(minute)
+
+    def _in_time(self, batch: TickBatch) -> TickBatch:
+        """Leave out, and count, the ticks of minutes that are not kept any more."""
+        if self.place.watermark is None:
+            return batch
+        kept = batch.at >= self._horizon(self.place.watermark)
+        late = len(batch) - int(np.count_nonzero(kept))
+        self.tally.late += late
+        return batch.where(kept) if late else batch
+
+    def _horizon(self, watermark: int) -> int:
+        return watermark // MINUTE * MINUTE - AMEND_FOR
+
+    def _mark(self, watermark: int) -> None:
+        """Make the marks of the minutes up to the watermark, each with what came before that minute."""
+        last = watermark // MINUTE * MINUTE
+        at = self.place.marked
+        if at is None:
+            at = min([*self.place.uncounted, last])
+        while at < last:
+            at += MINUTE
+            self._count(at)
+            mark = self.totals.mark(at)
+            if mark is not None:
+                self.marks.append((at, mark))
+            elif not self.place.uncounted:
+                at = last  # nothing traded on this day, and nothing is left to count: the rest is silence
+            else:
+                at = max(at, min(min(self.place.uncounted), last - MINUTE))
+        self.place.marked = at
+
+    def _count(self, until: int) -> None:
+        due = sorted(minute for minute in self.place.uncounted if minute + MINUTE <= until)
+        for minute in due:
+            for symbol, size, price, price_at in self._table(minute).uncounted():
+                self.totals.count(symbol, minute // DAY, size, price, price_at)
+        self.place.uncounted = [minute for minute in self.place.uncounted if minute not in set(due)]
+
+    def _retire(self, watermark: int) -> None:
+        """Let go of minutes that no tick can amend any more."""
+        kept = {*self.place.unsent, *self.place.uncounted}
+        horizon = self._horizon(watermark)
+        gone = {minute for minute in self.known | set(self.tables) if minute < horizon and minute not in kept}
+        self.retired |= gone
+        self.known -= gone
+        for minute in gone:
+            self.tables.pop(minute, None)
+
+    def _table(self, minute: int) -> MinuteTable:
+        if minute not in self.tables:
+            self.tables[minute] = self.load(minute) if minute in self.known else MinuteTable(minute)
+            self.retired.discard(minute)
+        return self.tables[minute]

@@ -1,0 +1,97 @@
+"""What is known of one minute, all symbols of a venue together, and how more of it is added.
+
+A minute is kept while it is open, and for a while after it has closed, so that a late tick yields the complete amended
+bar. On the wire: a JSON header (symbols, turnover) and the raw rows.
+"""
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thor.marketdata.bars import EARLIEST, ROW, clear_trades
+from thor.marketdata.closed import ClosedBar, from_row
+
+#: A row of the fold, and what has been handed on of it: ticks in the last bar sent, volume already in the totals.
+KEPT = np.dtype([*ROW.descr, ("sent", "i8"), ("counted", "i8")])
+
+
+class MinuteTable:
+    """The rows of one minute (ns since the epoch), one a symbol that had a tick in it."""
+
+    def __init__(self, minute: int) -> None:
+        self.minute = minute
+        self.place: dict[str, int] = {}
+        self.rows: NDArray[Any] = np.empty(0, KEPT)
+        self.turnover: NDArray[np.object_] = np.empty(0, object)
+
+    def absorb(self, symbols: Sequence[str], rows: NDArray[Any], turnover: NDArray[np.object_]) -> None:
+        """Add folded rows (dtype ROW) of this minute, each symbol once."""
+        places = self._places(symbols)
+        mine = self.rows[places]
+        first = rows["open_at"] < mine["open_at"]
+        last = rows["close_at"] >= mine["close_at"]
+        _take(mine, rows, first, "open", "open_at")
+        _take(mine, rows, last, "close", "close_at")
+        for side in ("bid", "ask"):
+            newer = ~np.isnan(rows[side]) & (rows[f"{side}_at"] >= mine[f"{side}_at"])
+            _take(mine, rows, newer, side, f"{side}_at")
+        mine["high"] = np.fmax(mine["high"], rows["high"])
+        mine["low"] = np.fmin(mine["low"], rows["low"])
+        for sum_of in ("volume", "trades", "ticks"):
+            mine[sum_of] += rows[sum_of]
+        self.rows[places] = mine
+        self.turnover[places] += turnover
+
+    def unsent(self, source: str) -> Iterator[ClosedBar]:
+        """Give the bars that nobody has yet, or of which more is known since they were sent, and note them as sent."""
+        due = np.flatnonzero((self.rows["trades"] > 0) & (self.rows["ticks"] > self.rows["sent"]))
+        symbols = list(self.place)
+        for place in due:
+            yield from_row(symbols[place], self.rows[place], self.turnover[place], source)
+        self.rows["sent"][due] = self.rows["ticks"][due]
+
+    def uncounted(self) -> Iterator[tuple[str, int, float, int]]:
+        """Give (symbol, volume not in the totals yet, last price, its time), and note it as counted."""
+        symbols = list(self.place)
+        for place in np.flatnonzero(self.rows["trades"] > 0):
+            row = self.rows[place]
+            yield symbols[place], int(row["volume"] - row["counted"]), float(row["close"]), int(row["close_at"])
+        self.rows["counted"] = self.rows["volume"]
+
+    def encode(self) -> bytes:
+        """Return the bytes that are kept in Redis."""
+        header = json.dumps({"symbols": list(self.place), "turnover": self.turnover.tolist()}).encode()
+        return struct.pack("<I", len(header)) + header + self.rows.tobytes()
+
+    def _places(self, symbols: Sequence[str]) -> NDArray[np.int64]:
+        new = [symbol for symbol in symbols if symbol not in self.place]
+        if new:
+            self.place.update({symbol: place for place, symbol in enumerate(new, start=len(self.place))})
+            blank = np.zeros(len(new), KEPT)
+            blank["minute"] = self.minute
+            clear_trades(blank)
+            for side in ("bid", "ask"):
+                blank[side], blank[f"{side}_at"] = np.nan, EARLIEST
+            self.rows = np.concatenate((self.rows, blank))
+            self.turnover = np.concatenate((self.turnover, np.zeros(len(new), object)))
+        return np.array([self.place[symbol] for symbol in symbols], np.int64)
+
+
+def decode(minute: int, raw: bytes) -> MinuteTable:
+    """Return the table that `encode` wrote."""
+    table = MinuteTable(minute)
+    (length,) = struct.unpack_from("<I", raw)
+    header = json.loads(raw[4 : 4 + length])
+    table.place = {symbol: place for place, symbol in enumerate(header["symbols"])}
+    table.rows = np.frombuffer(raw, KEPT, offset=4 + length).copy()
+    table.turnover = np.array(header["turnover"], object)
+    return table
+
+
+def _take(mine: NDArray[Any], rows: NDArray[Any], where: NDArray[np.bool_], *names: str) -> None:
+    for name in names:
+        mine[name][where] = rows[name][where]

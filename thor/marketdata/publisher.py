@@ -1,0 +1,155 @@
+"""Publish one venue's feed: hold the lease, read what is due, append it to the stream, and promise the watermark.
+
+Where a publisher stopped is written with the batch itself (`stream.publish`), so whoever comes next, after a restart, a
+takeover or an outage of Redis, continues from there: nothing is lost, nothing is published twice.
+
+    A: reads [10:00, 10:01) | frozen ......... | wakes, publishes -> refused: the position has moved
+    B:                      | takes the lease, reads [10:00, 10:01), publishes
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import redis
+
+from thor.leadership.lease import RedisLease
+from thor.marketdata import keys, stream
+from thor.marketdata.bars import MINUTE
+from thor.marketdata.events import emit
+from thor.marketdata.feeds.port import Feed
+from thor.marketdata.foldbook import AMEND_FOR
+from thor.marketdata.quotes import Snapshots
+from thor.marketdata.stream import NotTheFeeder, Position
+from thor.marketdata.ticks import TickBatch
+
+#: Ticks in one batch; ticks of one instant always stay together.
+MOST_TICKS = 10_000
+#: Data time that is read at once, so that a long way to catch up can be interrupted.
+STRETCH = 15 * MINUTE
+#: Real time that the lease lasts without renewal: so long a standby waits for a feeder that died.
+LEASE = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Where publishing begins: `at` (ns) for a run that is new, and the name of the run.
+
+    `within` (ns), where set, is the longest gap that is filled after a restart; a live feed that was away for longer
+    begins now, because the bars of so long ago are settled.
+    """
+
+    at: int
+    run: str
+    within: int | None = AMEND_FOR
+
+
+class Publisher:
+    """Feed one venue, one turn at a time."""
+
+    def __init__(self, feed: Feed, client: redis.Redis, token: str, begin: Begin) -> None:
+        """Prepare; nothing is sent before the first turn."""
+        self.feed, self.venue = feed, feed.venue
+        self.leading = False
+        self._client, self._token, self._begin = client, token, begin
+        self._lease = RedisLease(client, keys.feed_lease(feed.venue))
+        self._snapshots = Snapshots(feed.venue)
+        self._position: Position | None = None
+        self._since: int | None = None
+        self._quiet_turns = 0
+
+    def turn(self, now: int, *, quiet: int = 4) -> bool:
+        """Publish what is due at data time `now` (ns), up to a stretch of it; return whether there is more at once.
+
+        Every `quiet` turns, and at each minute passed, the watermark is published although there are no ticks.
+        """
+        if not self._lease.acquire(self._token, LEASE):
+            self._stand_by()
+            return False
+        try:
+            return self._publish_until(now, quiet)
+        except NotTheFeeder:
+            self._stand_by()
+            return False
+
+    def lose(self) -> None:
+        """Forget what was known of the stream: Redis went away, and may come back as another."""
+        self._position, self._since = None, None
+        self.leading = False
+        self._snapshots.forget()
+
+    def stop(self) -> None:
+        """Give the lease up at once, so that a standby need not wait for it to expire."""
+        if self.leading:
+            self._lease.release(self._token)
+            self.leading = False
+
+    def _stand_by(self) -> None:
+        if self.leading:
+            emit("thor.feed.standby", venue=self.venue)
+        self.lose()
+
+    def _publish_until(self, now: int, quiet: int) -> bool:
+        if self._since is None:
+            self._take_up(now)
+        since = self._since or 0
+        until = min(now, since + STRETCH)
+        if until <= since:
+            return False
+        batch = self.feed.read(since, until)
+        if len(batch) or self._watermark_due(since, batch.watermark, quiet):
+            for part in _parts(batch):
+                self._send(part)
+            self._quiet_turns = 0
+        return until < now
+
+    def _take_up(self, now: int) -> None:
+        """Find out where to go on: after what was published in this run, else at its beginning."""
+        self._position = stream.position(self._client, self.venue)
+        begin, known = self._begin, self._position
+        continues = known is not None and known.run == begin.run
+        if continues and known is not None and begin.within is not None:
+            continues = now - known.watermark <= begin.within
+        self._since = known.watermark if continues and known is not None else begin.at if begin.within is None else now
+        self.leading = True
+        emit(
+            "thor.feed.started",
+            venue=self.venue,
+            source=self.feed.source,
+            since=np.datetime64(self._since, "ns"),
+            resumed=continues,
+        )
+
+    def _watermark_due(self, since: int, watermark: int, quiet: int) -> bool:
+        self._quiet_turns += 1
+        return self._quiet_turns >= quiet or watermark // MINUTE > since // MINUTE
+
+    def _send(self, batch: TickBatch) -> None:
+        known = self._position
+        same = known is not None and known.run == self._begin.run
+        stamped = batch.stamped(run=self._begin.run, first=known.sequence if known and same else 0)
+        self._snapshots.resume(self._client, batch.symbols, batch.source)
+        self._position = stream.publish(
+            self._client,
+            self.venue,
+            stamped,
+            token=self._token,
+            after=known,
+            quotes=self._snapshots.update(stamped),
+        )
+        self._since = batch.watermark
+
+
+def _parts(batch: TickBatch) -> list[TickBatch]:
+    """Cut a batch into pieces of about MOST_TICKS, between instants; each promises what comes before the next one."""
+    parts = []
+    start, total = 0, len(batch)
+    while total - start > MOST_TICKS:
+        cut = int(np.searchsorted(batch.at, batch.at[start + MOST_TICKS], side="left"))
+        if cut <= start:
+            cut = int(np.searchsorted(batch.at, batch.at[start], side="right"))
+        if cut >= total:
+            break
+        parts.append(batch.slice(start, cut, watermark=int(batch.at[cut])))
+        start = cut
+    return [*parts, batch.slice(start, total, watermark=batch.watermark)]
