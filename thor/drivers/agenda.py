@@ -11,7 +11,7 @@ from thor.timing import next_at
 
 
 class Agenda:
-    """A heap of (next due, line). A line that changed leaves its old place behind, to be thrown away when it comes up."""
+    """A heap of (next due, line). A changed line leaves its old place behind, thrown away when it comes up."""
 
     def __init__(self) -> None:
         self.rows: dict[UUID, Row] = {}

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery
-from kombu import Producer
 
 from thor.errors import ThorError
 from thor.jobs.claim import HEADER, header
@@ -41,7 +40,7 @@ class Publisher:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._producer: Producer | None = None
+        self._producer: Any = None  # a Producer of kombu, whose batch() its stubs do not know yet
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Send all messages in one batch; raise `PublishFailed` where any of them may not have arrived."""
@@ -64,21 +63,22 @@ class Publisher:
         """Let go of the connection."""
         if self._producer is not None:
             connection, self._producer = self._producer.connection, None
-            connection.release()
+            if connection is not None:
+                connection.release()
 
-    def _connected(self) -> Producer:
+    def _connected(self) -> Any:
         if self._producer is None:
             connection = self._app.connection_for_write()
             connection.ensure_connection(max_retries=1, timeout=5)
             self._producer = self._app.amqp.Producer(connection, auto_declare=False)
         return self._producer
 
-    def _send(self, producer: Producer, message: Message) -> None:
+    def _send(self, producer: Any, message: Message) -> None:
         row = message.row
         built = self._app.amqp.as_task_v2(
             str(message.uid),
             row.task,
-            row.args,
+            tuple(row.args),
             row.kwargs,
             expires=message.deadline_at + RUBBISH_AFTER,
             argsrepr=_shown(message),

@@ -118,7 +118,7 @@ def reopen(run: Claimed, *, wait: timedelta) -> bool:
     """Make a run that its body wants to try again claimable once more, its deadline moved by the wait."""
     mine = Run.objects.filter(uid=run.uid, token=run.token, state=State.STARTED)
     row = mine.first()
-    if row is None:
+    if row is None or row.started_at is None:
         return False
     room = row.deadline_at - row.due_at
     return bool(mine.update(state=State.DUE, token=None, reason="retry", deadline_at=row.started_at + wait + room))

@@ -60,14 +60,15 @@ def _group(body: Body) -> str:
 
 
 def _register_task(spec: JobSpec) -> None:
-    from thor.celery import app  # here, since the application's task class is in this package
+    from thor import celery  # here, since the application's task class is in this package
 
     @functools.wraps(spec.body)
     def body(*args: Any, **kwargs: Any) -> Any:
         return spec.body(*args, **kwargs)
 
     seconds = spec.time_limit.total_seconds()
-    app.task(
+    application: Any = celery.app  # the stubs know no plain call with options
+    application.task(
         body,
         name=spec.name,
         typing=False,

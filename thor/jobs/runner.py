@@ -81,8 +81,8 @@ class LedgerTask(Task):
             ledger.skip(uid, "overlap")
             return
         self.apply_async(
-            args=self.request.args,
-            kwargs=self.request.kwargs,
+            args=tuple(self.request.args or ()),
+            kwargs=dict(self.request.kwargs or {}),
             task_id=self.request.id,
             headers={HEADER: getattr(self.request, HEADER)},
             countdown=OVERLAP_WAIT,
@@ -91,8 +91,9 @@ class LedgerTask(Task):
     def _carry_out(self, run: Claimed, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             result = middleware.wrap(run, lambda: super(LedgerTask, self).__call__(*args, **kwargs))()
-        except Retry:
-            patiently(lambda: ledger.reopen(run, wait=_wait(retry)))
+        except Retry as retry:
+            wait = _wait(retry)
+            patiently(lambda: ledger.reopen(run, wait=wait))
             raise
         except Exception as error:
             text, reason = traceback.format_exc(), f"{type(error).__name__}: {error}"

@@ -59,7 +59,8 @@ class Solar:
 
     def next_after(self, t: datetime) -> datetime | None:
         """Return the first event strictly after `t`."""
-        found = solar(self.event, self.latitude, self.longitude, nowfun=lambda: t)
+        event: Any = self.event  # one of Celery's names, as the row's choices make sure
+        found = solar(event, self.latitude, self.longitude, nowfun=lambda: t)
         at: datetime = t + found.remaining_estimate(t)
         return at if at > t else self.next_after(t + timedelta(minutes=1))
 

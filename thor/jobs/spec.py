@@ -41,10 +41,10 @@ class JobSpec:
     body: Callable[..., Any]
     group: str
     cadence: Cadence
-    window: Window = Always()
+    window: Window = field(default_factory=Always)
     markets: str | tuple[str, ...] | None = None
     also_at: frozenset[str] = frozenset()
-    catch_up: Skip | Latest | All = Skip()
+    catch_up: Skip | Latest | All = field(default_factory=Skip)
     deadline: timedelta | None = None
     overlap: Overlap = Overlap.SKIP
     queue: str = "default"

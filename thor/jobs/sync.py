@@ -75,7 +75,7 @@ def _upsert(spec: JobSpec, market: str, at: datetime, report: Report) -> None:
         _make(spec, market, at, declared, entry)
         report.made.append(entry_name(spec, market))
     elif entry.retired_at is not None or entry.defaults != declared:
-        _follow(entry, spec, declared)
+        _follow(entry, entry.task, spec, declared)
         report.changed.append(entry.name)
 
 
@@ -97,11 +97,11 @@ def _make(spec: JobSpec, market: str, at: datetime, declared: dict[str, Any], en
         Entry.objects.update_or_create(task=task, defaults={**values, "job": spec.name, "market": market})
 
 
-def _follow(entry: Entry, spec: JobSpec, declared: dict[str, Any]) -> None:
+def _follow(entry: Entry, task: PeriodicTask, spec: JobSpec, declared: dict[str, Any]) -> None:
     """Bring the parts that nobody edited up to the declaration."""
     from thor.jobs.schedule import cadence_of  # here, since schedule reads what this module writes
 
-    task, before = entry.task, entry.defaults
+    before = entry.defaults
     if cadence_of(task, None if entry.retired_at else spec).text() == before.get("cadence"):
         for name, value in _schedule(spec).items():
             setattr(task, name, value)

@@ -1,4 +1,4 @@
-"""Let the ledger know which workers are alive: a row a start of a worker, touched once a second by its parent process."""
+"""Let the ledger know which workers are alive: a row a start of a worker, touched each second by its parent."""
 
 import threading
 import uuid
@@ -22,19 +22,19 @@ def boot() -> uuid.UUID:
     return uuid.uuid4()
 
 
-@signals.worker_init.connect  # type: ignore[untyped-decorator]
+@signals.worker_init.connect
 def _name_this_start(**_: Any) -> None:
     boot()  # before the pool forks, so that all its processes have the same one
 
 
-@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+@signals.worker_ready.connect
 def _start_heartbeat(sender: Any, **_: Any) -> None:
     _stop.clear()
     hostname = str(getattr(sender, "hostname", ""))
     threading.Thread(target=_beat, args=(hostname,), name="thor-heartbeat", daemon=True).start()
 
 
-@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+@signals.worker_shutdown.connect
 def _stop_heartbeat(**_: Any) -> None:
     _stop.set()
     try:

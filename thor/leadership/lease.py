@@ -90,7 +90,9 @@ class RedisLease:
         """Return who has the lease, or nothing when it is free."""
         try:
             with self._client.pipeline(transaction=True) as pipe:
-                holder, remaining = pipe.get(self._key).pttl(self._key).execute()
+                pipe.get(self._key)
+                pipe.pttl(self._key)
+                holder, remaining = pipe.execute()
         except redis.exceptions.RedisError as error:
             raise LeaseUnreachable(f"Redis does not answer ({error}).") from error
         return Holding(holder.decode(), timedelta(milliseconds=max(remaining, 0))) if holder else None

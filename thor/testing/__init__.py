@@ -1,1 +1,1 @@
-"""The twins: what stands in for the outside world in tests and simulations, each held to its port's conformance suite."""
+"""The twins: what stands in for the outside world in tests, each held to its port's conformance suite."""
