@@ -168,4 +168,5 @@ def product_sums(left: Ints, right: Ints, starts: Ints, longest: int) -> NDArray
     half = widths[0] // 2
     high = product_sums(left >> half, right, starts, longest)
     low = product_sums(left & ((1 << half) - 1), right, starts, longest)
-    return high * (1 << half) + low
+    total: NDArray[np.object_] = high * (1 << half) + low
+    return total

@@ -27,7 +27,7 @@ _FIELDS = {_PLACE, _TOTALS, _BASELINE, b"sequence"}
 def read(pipe: Pipeline, venue: str) -> Book:
     """Return the book of a venue and keep watching it on `pipe` until `write` or the pipe's reset."""
     key = keys.minutes(venue)
-    pipe.watch(key)
+    pipe.watch(key)  # type: ignore[no-untyped-call]
     place, sums, baseline = cast("list[bytes | None]", pipe.hmget(key, [_PLACE, _TOTALS, _BASELINE]))
     names = cast("list[bytes]", pipe.hkeys(key))
 

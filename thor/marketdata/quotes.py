@@ -1,6 +1,7 @@
 """The latest snapshot of each symbol, as the publisher writes it beside the stream.
 
-A snapshot is JSON: symbol, last, bid, ask, size, volume (of the UTC day so far), at (exchange time, ISO), venue, source.
+A snapshot is JSON: symbol, last, bid, ask, size, volume (of the UTC day so far), at (exchange time, ISO), venue and
+source.
 """
 
 import json

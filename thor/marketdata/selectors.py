@@ -58,7 +58,7 @@ def sampled_vwap(symbol: str, start: datetime, end: datetime) -> Decimal | None:
     """
     base = VwapSample.objects.filter(instrument__symbol=symbol, minute_at__lte=start).order_by("-minute_at").first()
     within = samples(symbol, start, end).exclude(minute_at=start)
-    return vwap.from_samples(base and _mark(base), [_mark(sample) for sample in within])
+    return vwap.from_samples(_mark(base) if base else None, [_mark(sample) for sample in within])
 
 
 def rolling_vwap(symbol: str, at: datetime, window: timedelta = ROLLING_WINDOW) -> Decimal | None:
@@ -89,7 +89,7 @@ def _feed_status(venue: str) -> FeedStatus | None:
     meta = cast("dict[bytes, bytes]", client.hgetall(keys.feed(venue)))
     if not meta:
         return None
-    seconds, micros = cast("tuple[int, int]", client.time())
+    seconds, micros = client.time()
     published = int(meta[b"sequence"])
     folded = int(cast("bytes | None", client.hget(keys.minutes(venue), "sequence")) or 0)
     return FeedStatus(

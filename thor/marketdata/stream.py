@@ -129,7 +129,7 @@ def publish(
 
 def trim(client: redis.Redis, venue: str, *, cursor: str, watermark: int) -> int:
     """Drop batches that are folded and older than six hours of data time, or older than six real hours."""
-    arguments = [cursor, watermark - KEEP_NS, KEEP_WALL_MS]
+    arguments: list[str | int] = [cursor, watermark - KEEP_NS, KEEP_WALL_MS]
     return int(cast(int, client.register_script(_TRIM)(keys=[keys.stream(venue)], args=arguments)))
 
 

@@ -7,6 +7,7 @@ little-endian; a column in which nothing is known is left out. 10,000 trades of 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ def make(
     """Return a batch; columns that are left out are unknown (NaN) throughout."""
     stamps = np.asarray(at, dtype=np.int64)
     unknown = np.full(len(stamps), np.nan)
-    floats = {"size": size, "bid": bid, "ask": ask, "cumulative": cumulative}
+    floats: dict[str, Any] = {"size": size, "bid": bid, "ask": ask, "cumulative": cumulative}
     return TickBatch(
         symbols=symbols,
         code=np.asarray(code, dtype=np.int64),
@@ -95,7 +96,7 @@ def make(
         price=np.asarray(price, dtype=np.float64),
         watermark=watermark,
         source=source,
-        **{name: unknown if part is None else np.asarray(part, np.float64) for name, part in floats.items()},
+        **{name: np.asarray(unknown if part is None else part, np.float64) for name, part in floats.items()},
     )
 
 
@@ -106,7 +107,9 @@ def concatenate(batches: Sequence[TickBatch]) -> TickBatch:
     symbols = tuple(dict.fromkeys(symbol for batch in batches for symbol in batch.symbols))
     place = {symbol: code for code, symbol in enumerate(symbols)}
     codes = [np.array([place[s] for s in batch.symbols] or [0], np.int64)[batch.code] for batch in batches]
-    columns = {name: np.concatenate([getattr(b, name) for b in batches]) for name in ("at", *_FLOAT_COLUMNS)}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(batch, name) for batch in batches]) for name in ("at", *_FLOAT_COLUMNS)
+    }
     watermark = max(batch.watermark for batch in batches)
     return replace(batches[0], symbols=symbols, code=np.concatenate(codes), watermark=watermark, **columns)
 

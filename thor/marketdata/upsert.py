@@ -26,10 +26,10 @@ def upsert(
     if not rows:
         return 0
     connection = connections[router.db_for_write(model)]
-    fields = [model._meta.get_field(name.removesuffix("_id")) for name in rows[0]]
+    fields = [_field(model, name) for name in rows[0]]
     quote = connection.ops.quote_name
     columns = [quote(field.column) for field in fields]
-    targets = [quote(model._meta.get_field(name.removesuffix("_id")).column) for name in unique]
+    targets = [quote(_field(model, name).column) for name in unique]
     changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in targets)
     line = f"({', '.join(['%s'] * len(columns))})"
     statement = (
@@ -46,3 +46,7 @@ def upsert(
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return int(cursor.rowcount)
+
+
+def _field(model: type[models.Model], attribute: str) -> Any:
+    return next(field for field in model._meta.concrete_fields if field.attname == attribute)

@@ -49,7 +49,8 @@ def local_times(day: date, milliseconds: Floats, zone: str) -> Ints:
         offsets.append(round(offset.total_seconds() * 1000))
     whole = np.rint(milliseconds).astype(np.int64)
     utc = round(midnight.timestamp() * 1000) + whole - np.array(offsets)[whole // _HOUR_MS]
-    return utc * 1_000_000
+    found: Ints = utc * 1_000_000
+    return found
 
 
 def expand_trades(start: Ints, period_ns: int, ohlc: Sequence[Floats], volume: Floats) -> dict[str, Floats | Ints]:

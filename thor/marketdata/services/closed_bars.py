@@ -10,7 +10,7 @@ may therefore be stored twice, which changes nothing: of two versions of a bar t
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import redis
 from django.db import transaction
@@ -57,7 +57,7 @@ def flush(*, market: str, at: datetime) -> dict[str, Any]:
 def _recover(client: redis.Redis, market: str) -> int:
     """Put what an interrupted pass has taken back to the front of the queue, in its order."""
     source, target = keys.processing(market), keys.closed_bars(market)
-    left = cast(int, client.llen(source))
+    left = client.llen(source)
     with client.pipeline(transaction=False) as pipe:
         for _ in range(left):
             pipe.lmove(source, target, "RIGHT", "LEFT")
@@ -68,7 +68,7 @@ def _recover(client: redis.Redis, market: str) -> int:
 
 
 def _take(client: redis.Redis, market: str) -> list[bytes]:
-    waiting = cast(int, client.llen(keys.closed_bars(market)))
+    waiting = client.llen(keys.closed_bars(market))
     with client.pipeline(transaction=False) as pipe:
         for _ in range(min(BATCH, waiting)):
             pipe.lmove(keys.closed_bars(market), keys.processing(market), "LEFT", "RIGHT")
