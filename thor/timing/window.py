@@ -186,6 +186,6 @@ def _join(spans: Iterable[WindowSpan]) -> list[WindowSpan]:
 
 def _part(spans: list[WindowSpan]) -> list[WindowSpan]:
     """Cut each span where the next one begins."""
-    ends = [*(span.start for span in spans[1:]), LATEST]
-    cut = [replace(span, end=min(span.end, end)) for span, end in zip(spans, ends, strict=True)]
+    starts = [*(span.start for span in spans[1:]), LATEST]
+    cut = [replace(span, end=min(span.end, start)) for span, start in zip(spans, starts, strict=False)]
     return [span for span in cut if span.start < span.end]
