@@ -81,9 +81,7 @@ class LocalTimes:
 
 
 @lru_cache(maxsize=8192)
-def local_times(
-    minute: str, hour: str, day_of_month: str, month_of_year: str, day_of_week: str
-) -> LocalTimes:
+def local_times(minute: str, hour: str, day_of_month: str, month_of_year: str, day_of_week: str) -> LocalTimes:
     """Compile five fields, once for all entries that share them. Raises BadCadence."""
     hours = expand(HOUR, hour)
     return LocalTimes(

@@ -57,9 +57,7 @@ def _stretches(zone: str, chunk: int) -> tuple[Stretch, ...]:
         if _offset(tz, day) != _offset(tz, day + DAY):
             cuts.append(_change(tz, day, day + DAY))
     cuts = sorted(set(cuts) - {end})
-    return tuple(
-        Stretch(a, b, _offset(tz, a), _offset(tz, a - 1)) for a, b in zip(cuts, [*cuts[1:], end], strict=True)
-    )
+    return tuple(Stretch(a, b, _offset(tz, a), _offset(tz, a - 1)) for a, b in zip(cuts, [*cuts[1:], end], strict=True))
 
 
 def _change(tz: ZoneInfo, low: int, high: int) -> int:

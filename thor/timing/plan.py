@@ -26,9 +26,7 @@ class Plan:
     next_at: datetime | None
 
 
-def plan(
-    entry: Entry, *, after: datetime, now: datetime, floor: timedelta = FLOOR, fold: bool = False
-) -> Plan:
+def plan(entry: Entry, *, after: datetime, now: datetime, floor: timedelta = FLOOR, fold: bool = False) -> Plan:
     """Decide the slots of `entry` in (after, now], as far as they lie after its `since`.
 
     Give the cursor itself as `after`, not its maximum with `since`: what is owed at `since` (a once-a-session

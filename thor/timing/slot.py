@@ -23,11 +23,7 @@ class Slot:
 def deadline_of(entry: Entry, slot: Slot, floor: timedelta) -> datetime:
     """Return the instant from which on a run of this slot may no longer begin."""
     if type(entry.cadence) is OncePerSession and not slot.bell:
-        return (
-            slot.ends_at
-            if entry.deadline is None
-            else min(later(slot.nominal_at, entry.deadline), slot.ends_at)
-        )
+        return slot.ends_at if entry.deadline is None else min(later(slot.nominal_at, entry.deadline), slot.ends_at)
     grace = entry.grace(floor)
     if slot.bell and entry.deadline is None:
         grace = max(grace, FIXED_TIME_GRACE)

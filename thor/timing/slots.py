@@ -37,9 +37,7 @@ def next_at(entry: Entry, *, after: datetime) -> datetime | None:
     return slot.due_at if slot else None
 
 
-def occurrences(
-    entry: Entry, start: datetime, end: datetime, limit: int | None = None
-) -> Iterator[Occurrence]:
+def occurrences(entry: Entry, start: datetime, end: datetime, limit: int | None = None) -> Iterator[Occurrence]:
     """Yield what the entry will owe in [start, end), in order, `limit` at most."""
     after, given = earlier(start, MICROSECOND), 0
     while limit is None or given < limit:

@@ -5,7 +5,7 @@ clocks move it because they move the bells. Outside its window an entry has no o
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -13,7 +13,7 @@ from typing import Protocol
 from thor.timing.edges import LONGEST, LONGEST_SESSION, BadWindow, Edge, parse_edge
 from thor.timing.instants import EARLIEST, LATEST, MICROSECOND, earlier, later
 from thor.timing.phase import POST_CLOSE, Phase, phase_spans
-from thor.timing.session import Sessions
+from thor.timing.session import Session, Sessions
 
 _IN_SESSION = (Phase.pre_open, Phase.open, Phase.break_, Phase.pre_close, Phase.post_close)
 _CALL = re.compile(r"(always|during|between)\s*\(\s*(.*?)\s*\)", re.IGNORECASE)
@@ -117,7 +117,7 @@ class Between:
         if sessions is None:
             return []
         reach = max(abs(self.start.offset), abs(self.end.offset)) + MICROSECOND
-        listed = list(sessions.around(earlier(start, reach), later(end, reach)))
+        listed = _and_one_more(sessions, sessions.around(earlier(start, reach), later(end, reach)))
         found: list[WindowSpan] = []
         for session, following in zip(listed, [*listed[1:], None], strict=True):
             opens, closes = self.start.at(session, following), self.end.at(session, following)
@@ -170,6 +170,15 @@ def _phase(name: str) -> Phase:
 
 def _listed(phases: Iterable[Phase]) -> str:
     return ", ".join(phase.value for phase in phases)
+
+
+def _and_one_more(sessions: Sessions, listed: Sequence[Session]) -> list[Session]:
+    """Add the session after the last: the window of the last may need its open, and may cut the one before."""
+    if not listed:
+        return []
+    last = listed[-1]
+    beyond = sessions.around(last.open, later(last.close, MICROSECOND))
+    return [*listed, *(session for session in beyond if session.open > last.open)]
 
 
 def _join(spans: Iterable[WindowSpan]) -> list[WindowSpan]:
