@@ -88,7 +88,10 @@ def make(
     """Return a batch; columns that are left out are unknown (NaN) throughout."""
     stamps = np.asarray(at, dtype=np.int64)
     unknown = np.full(len(stamps), np.nan)
-    floats: dict[str, Any] = {"size": size, "bid": bid, "ask": ask, "cumulative": cumulative}
+    given = {"size": size, "bid": bid, "ask": ask, "cumulative": cumulative}
+    known: dict[str, Any] = {
+        name: np.asarray(unknown if part is None else part, np.float64) for name, part in given.items()
+    }
     return TickBatch(
         symbols=symbols,
         code=np.asarray(code, dtype=np.int64),
@@ -96,7 +99,7 @@ def make(
         price=np.asarray(price, dtype=np.float64),
         watermark=watermark,
         source=source,
-        **{name: np.asarray(unknown if part is None else part, np.float64) for name, part in floats.items()},
+        **known,
     )
 
 
