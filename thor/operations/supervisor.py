@@ -7,9 +7,9 @@ colours are used, not its manager, which ends everything at the first end of one
 import os
 import queue
 import signal
-import sys
 import time
 from types import FrameType
+from typing import TextIO
 
 from honcho.colour import get_colours
 from honcho.printer import Message, Printer
@@ -31,10 +31,11 @@ OWN_NAME = "thor"
 class Supervisor:
     """Run programs until told to end, or until one of them cannot be kept running."""
 
-    def __init__(self, width: int = 0) -> None:
-        """Prepare the printer, with room for names of that width; nothing is started yet."""
+    def __init__(self, output: TextIO, width: int = 0) -> None:
+        """Print to `output`, with room for names of that width; nothing is started yet."""
+        self._output = output
         self._lines: Lines = queue.Queue(MOST_LINES)
-        self._printer = Printer(sys.stdout, width=max(width, len(OWN_NAME)))
+        self._printer = Printer(output, width=max(width, len(OWN_NAME)))
         self._colours = get_colours()
         self._processes: list[ProgramProcess] = []
         self._status: int | None = None
@@ -104,7 +105,7 @@ class Supervisor:
             self._printer.write(message)
         except OSError:
             # The reader of our output has gone; whoever cannot be heard should not go on for ever.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
             self._status = self._status or 0
 
     def _look_after(self, process: ProgramProcess) -> None:

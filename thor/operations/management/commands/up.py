@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
 def run(began: float, until: datetime | None) -> int:
     """Run everything and return the exit status."""
-    supervisor = Supervisor(width=max(len(program.name) for program in programs()))
+    supervisor = Supervisor(sys.stdout, width=max(len(program.name) for program in programs()))
     ended = threading.Event()
     supervisor.obey_signals()
     try:
