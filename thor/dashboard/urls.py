@@ -1,5 +1,13 @@
 """Addresses of the dashboard."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from thor.dashboard import health, plotlyjs, views
+
+urlpatterns = [
+    path("", views.index, name="dashboard"),
+    path("live/", views.live, name="live"),
+    path("chart/<path:symbol>.json", views.chart, name="chart"),
+    path("plotly-<str:version>.min.js", plotlyjs.script, name="plotly"),
+    path("healthz", health.healthz, name="healthz"),
+]

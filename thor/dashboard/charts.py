@@ -1,0 +1,147 @@
+"""Turn bars into a Plotly figure; pure: rows in, a JSON-able mapping out.
+
+Colours are written as the names of the style sheet's custom properties, `var(--rise)`, and chart.js puts their values in,
+so that one figure serves light and dark. Plotly has no zones on its axes: x is the market's own wall time, without offset.
+A candle that rose is hollow and one that fell is filled, so that colour is not the only sign.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from thor.dashboard.wording import utc_text, zone_text
+
+NOTHING = Decimal(0)
+
+
+class BarRow(Protocol):
+    """Describe what a chart reads of a bar: one minute, beginning at `start_at`."""
+
+    start_at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    vwap: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Hold how one symbol is written: its name, its market's zone, the decimals of its price."""
+
+    symbol: str
+    zone: str
+    decimals: int
+
+    def price(self, value: Decimal) -> str:
+        """Write a price with the symbol's decimals."""
+        return f"{value:,.{self.decimals}f}"
+
+
+def figure(bars: Sequence[BarRow], vwaps: Sequence[Decimal | None], style: Style) -> dict[str, Any]:
+    """Return the figure of bars, of the VWAP at the end of each bar, and of volume below them."""
+    x = [_wall(bar.start_at, style.zone) for bar in bars]
+    utc = [utc_text(bar.start_at) for bar in bars]
+    return {"data": [_candles(bars, x, utc, style), _line(vwaps, x, style), _volume(bars, x)], "layout": _layout(style)}
+
+
+def running_vwap(bars: Iterable[BarRow], opens: Sequence[datetime]) -> Iterator[Decimal | None]:
+    """Yield after each bar the volume-weighted average price since the newest of `opens` that is not after it.
+
+    Sum of price × volume over sum of volume, where a bar's price is its own VWAP; None until something was traded.
+    The bars must begin at, or before, the first open for the average to be the session's.
+    """
+    value = volume = NOTHING
+    anchor: datetime | None = None
+    for bar in bars:
+        newest = max((at for at in opens if at <= bar.start_at), default=None)
+        if newest != anchor:
+            anchor, value, volume = newest, NOTHING, NOTHING
+        if bar.vwap is not None:
+            value, volume = value + Decimal(bar.vwap) * Decimal(bar.volume), volume + Decimal(bar.volume)
+        yield value / volume if volume else None
+
+
+def summary(bars: Sequence[BarRow], style: Style) -> str:
+    """Say in one line what the drawing shows, for those who cannot see it and for those who want the number."""
+    first, last = bars[0], bars[-1]
+    change = last.close - first.open
+    percent = change / first.open * 100 if first.open else NOTHING
+    low, high = min(bar.low for bar in bars), max(bar.high for bar in bars)
+    volume = sum((Decimal(bar.volume) for bar in bars), NOTHING)
+    return (
+        f"last {style.price(last.close)} · {change:+,.{style.decimals}f} ({percent:+.2f} %)"
+        f" · low {style.price(low)} · high {style.price(high)} · volume {volume.normalize():,f}"
+        f" · {len(bars)} bar{'s' if len(bars) != 1 else ''} of one minute"
+        f" · times in {zone_text(last.start_at, style.zone)}"
+    )
+
+
+def _wall(at: datetime, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _candles(bars: Sequence[BarRow], x: list[str], utc: list[str], style: Style) -> dict[str, Any]:
+    prices = {name: [float(getattr(bar, name)) for bar in bars] for name in ("open", "high", "low", "close")}
+    number = f":,.{style.decimals}f"
+    return {
+        "type": "candlestick",
+        "name": style.symbol,
+        "x": x,
+        **prices,
+        "customdata": utc,
+        "increasing": {"line": {"color": "var(--rise)", "width": 1}, "fillcolor": "var(--surface)"},
+        "decreasing": {"line": {"color": "var(--fall)", "width": 1}, "fillcolor": "var(--fall)"},
+        "hovertemplate": "<br>".join(
+            ["%{customdata}", *(f"{name[0].upper()} %{{{name}{number}}}" for name in prices)]
+        )
+        + "<extra></extra>",
+    }
+
+
+def _line(vwaps: Sequence[Decimal | None], x: list[str], style: Style) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "VWAP of the session",
+        "x": x,
+        "y": [None if vwap is None else float(round(vwap, style.decimals + 2)) for vwap in vwaps],
+        "line": {"color": "var(--vwap)", "width": 1.5, "dash": "dot"},
+        "hovertemplate": f"VWAP %{{y:,.{style.decimals + 2}f}}<extra></extra>",
+    }
+
+
+def _volume(bars: Sequence[BarRow], x: list[str]) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "name": "Volume",
+        "x": x,
+        "y": [float(bar.volume) for bar in bars],
+        "yaxis": "y2",
+        "marker": {"color": "var(--volume)", "line": {"width": 0}},
+        "hovertemplate": "Volume %{y:,}<extra></extra>",
+    }
+
+
+def _layout(style: Style) -> dict[str, Any]:
+    axis = {"gridcolor": "var(--line)", "linecolor": "var(--line)", "zeroline": False, "fixedrange": True}
+    return {
+        # The same value on each refresh keeps the zoom that a person chose.
+        "uirevision": style.symbol,
+        "autosize": True,
+        "margin": {"l": 8, "r": 62, "t": 8, "b": 34},
+        "paper_bgcolor": "var(--surface)",
+        "plot_bgcolor": "var(--surface)",
+        "font": {"color": "var(--muted)", "family": "var(--font)", "size": 11},
+        "hoverlabel": {"bgcolor": "var(--page)", "bordercolor": "var(--line)", "font": {"color": "var(--ink)"}},
+        "hovermode": "x unified",
+        "bargap": 0.25,
+        "showlegend": False,
+        "xaxis": {**axis, "type": "date", "fixedrange": False, "rangeslider": {"visible": False}, "anchor": "y2"},
+        "yaxis": {**axis, "domain": [0.24, 1], "side": "right", "tickformat": f",.{style.decimals}f"},
+        "yaxis2": {**axis, "domain": [0, 0.18], "side": "right", "tickformat": "~s", "nticks": 3, "rangemode": "tozero"},
+    }

@@ -1,0 +1,76 @@
+"""Let templates say instants, durations and states as `thor.dashboard.wording` does."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.template import Context
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from thor.dashboard import wording
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: Context, at: datetime | None, zone: str = "UTC", *, show_zone: bool = True) -> SafeString | str:
+    """Write a `<time>` in the zone of a market; UTC is in its title."""
+    if at is None:
+        return "–"
+    name = format_html(' <span class="zone">{}</span>', wording.zone_text(at, zone)) if show_zone else ""
+    text = wording.local_text(at, zone, context["now"].at)
+    return format_html(
+        '<time datetime="{}" title="{}">{}{}</time>', at.isoformat(), wording.utc_text(at), text, name
+    )
+
+
+@register.simple_tag(takes_context=True)
+def countdown(context: Context, at: datetime | None) -> SafeString | str:
+    """Write the time left until a business instant; live.js counts it down."""
+    if at is None:
+        return ""
+    text = wording.countdown_text(at - context["now"].at)
+    return format_html('<span class="countdown" data-until="{}">{}</span>', int(at.timestamp() * 1000), text)
+
+
+@register.simple_tag(takes_context=True)
+def local_clock(context: Context, zone: str) -> SafeString:
+    """Write what the clock on a market's wall says; live.js lets it tick."""
+    at = context["now"].at
+    local = at.astimezone(ZoneInfo(zone))
+    return format_html(
+        '<time datetime="{}" title="{}">{} <span data-clock="{}">{}</span></time> <span class="zone">{}</span>',
+        *(at.isoformat(), wording.utc_text(at), f"{local:%a}", zone, f"{local:%H:%M:%S}", wording.zone_text(at, zone)),
+    )
+
+
+@register.simple_tag
+def event_word(event: Any) -> str:
+    """Name what a market does next."""
+    return wording.EVENTS.get(str(event), str(event).replace("_", " "))
+
+
+@register.simple_tag
+def phase_mark(phase: Any) -> SafeString:
+    """Write the phase of a market as sign, colour and word."""
+    return _written(wording.mark_of(wording.PHASES, str(phase)))
+
+
+@register.simple_tag
+def state_mark(state: Any) -> SafeString:
+    """Write the state of a run as sign, colour and word."""
+    return _written(wording.mark_of(wording.STATES, str(state)))
+
+
+@register.filter
+def duration(value: timedelta | float | None) -> str:
+    """Write a duration: a timedelta, or a number of milliseconds."""
+    return wording.duration_text(value.total_seconds() * 1000 if isinstance(value, timedelta) else value)
+
+
+def _written(mark: wording.Mark) -> SafeString:
+    return format_html(
+        '<span class="mark {}"><span class="sign" aria-hidden="true">{}</span> {}</span>', mark.tone, mark.sign, mark.word
+    )
