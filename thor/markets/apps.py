@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.apps.registry import Apps
 from django.db.models.signals import post_delete, post_migrate, post_save
 
@@ -22,7 +22,7 @@ class MarketsConfig(AppConfig):
             signal.connect(_forget, sender=market, dispatch_uid="thor.markets.forget")
 
 
-def _install(*, using: str, apps: Apps, **_: Any) -> None:
+def _install(*, using: str, apps: Apps = apps, **_: Any) -> None:
     # After a migration backwards there is no such table any more.
     if "market" not in apps.all_models["markets"]:
         return

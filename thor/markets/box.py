@@ -47,9 +47,7 @@ BOX = (
     BoxedMarket("mexico", "Mexico City", "XMEX", MEXICO, "MXN", Decimal("0.02"), futures=False),
     BoxedMarket("globex", "CME Globex", "CMES-GLOBEX", "America/Chicago", "USD", role=VENUE),
     # The extended day already holds the four hours after the close; nothing comes after it.
-    BoxedMarket(
-        "us_equities", "US equities", "XNYS-EXTENDED", NEW_YORK, "USD", role=VENUE, post_close=NO_TIME
-    ),
+    BoxedMarket("us_equities", "US equities", "XNYS-EXTENDED", NEW_YORK, "USD", role=VENUE, post_close=NO_TIME),
     BoxedMarket("crypto", "Crypto", "24/7", "UTC", "USD", role=VENUE, post_close=NO_TIME),
 )
 

@@ -97,5 +97,6 @@ def _rows(calendar: Any) -> Iterator[Row]:
 
 def _minutes(column: Any) -> list[int]:
     # Not-a-time is the least number there is; 0 stands for "no break".
-    seconds = column.astype("datetime64[s, UTC]").astype("int64").clip(lower=0) // 60
-    return seconds.tolist()
+    seconds = column.astype("datetime64[s, UTC]").astype("int64").clip(lower=0)
+    minutes: list[int] = (seconds // 60).tolist()
+    return minutes

@@ -9,7 +9,7 @@ import json
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -73,22 +73,26 @@ class Columns:
         for day, opened, closed in zip(self.dates, self.opens, self.closes, strict=True):
             yield Row(day, opened, closed, *(next(breaks) if breaks else (0, 0)))
 
-    def extended(self) -> "Columns":
-        """Return columns that reach one year further, at the usual hours of each weekday."""
-        end = date(date.fromordinal(self.reaches + 1).year, 12, 31).toordinal()
+    def extended(self, year: int) -> "Columns":
+        """Return columns that reach to the end of a later year, at the usual hours of each weekday."""
+        end = date(min(max(year, self.next_year), LAST_YEAR), 12, 31).toordinal()
         zone = ZoneInfo(self.zone)
-        days = range(self.reaches + 1, end + 1)
-        more = [_usual(day, self.weekly[_weekday(day)], zone) for day in days if _weekday(day) in self.weekly]
-        # The eve of a session can lie before the last known close where a calendar stops in the middle of a
-        # week.
-        first = self.closes[-1] if self.closes else more[0].open
-        later = [row for row in more if row.open >= first]
-        return replace(self, reaches=end, **_arrays([*self.rows(), *later]))
+        days = (day for day in range(self.reaches + 1, end + 1) if _weekday(day) in self.weekly)
+        more = (_usual(day, self.weekly[_weekday(day)], zone) for day in days)
+        # The eve of a session can lie before the last known close where a calendar stops in mid-week.
+        later = [row for row in more if row.open >= self.closes[-1]]
+        arrays = _arrays([*self.rows(), *later])
+        return Columns(self.zone, self.known_until, end, self.weekly, **arrays)
+
+    @property
+    def next_year(self) -> int:
+        """Return the first year that these columns do not cover to its end."""
+        return date.fromordinal(self.reaches + 1).year
 
     @property
     def can_extend(self) -> bool:
         """Say whether there is a later year to carry the sessions on into."""
-        return bool(self.weekly) and date.fromordinal(self.reaches).year < LAST_YEAR
+        return bool(self.weekly) and self.next_year <= LAST_YEAR
 
     def dump(self) -> bytes:
         """Return the file's content: one line of JSON, then the columns in this machine's byte order."""

@@ -122,9 +122,7 @@ def _unreadable(row: Market, at: datetime) -> MarketStatus:
     return MarketStatus(row.key, row.name, row.role, row.zone, row.active, *unknown)
 
 
-def _next_event(
-    table: SessionTable, near: tuple[Session, ...], at: datetime
-) -> tuple[str | None, datetime | None]:
+def _next_event(table: SessionTable, near: tuple[Session, ...], at: datetime) -> tuple[str | None, datetime | None]:
     events = [] if table.continuous else [event for session in near for event in _events(session)]
     ahead = sorted((instant, name) for name, instant in events if instant > at)
     return (ahead[0][1], ahead[0][0]) if ahead else (None, None)

@@ -105,12 +105,17 @@ def _build(calendars: Sequence[str]) -> dict[str, str]:
     if not calendars:
         return {}
     year = SystemClock().wall().year
-    command = [sys.executable, "-m", "thor.markets.build", str(folder()), str(year), *calendars]
-    path = os.pathsep.join(filter(None, [str(BASE_DIR), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "thor.markets.build", str(folder().resolve()), str(year), *calendars]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     try:
         done = subprocess.run(  # noqa: S603  (our own module, run by our own interpreter)
-            command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True
+            command,
+            cwd=BASE_DIR,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
         )
     except subprocess.SubprocessError as error:
         raise CalendarUnavailable(f"Reading exchange_calendars failed: {_reason(error)}") from error

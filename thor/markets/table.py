@@ -136,13 +136,14 @@ class SessionTable:
         """Return columns with a session that opens after this minute, as long as there can be one."""
         columns = self._columns
         while columns.opens[-1] <= minute and columns.can_extend:
-            columns = self._extend(columns)
+            columns = self._extend(columns, _year(minute))
         return columns
 
-    def _extend(self, columns: Columns) -> Columns:
+    def _extend(self, columns: Columns, year: int) -> Columns:
         with self._lock:
             if self._columns is columns:
-                self._columns = columns.extended()
+                # The year after as well: the neighbour of its last session is in it.
+                self._columns = columns.extended(year + 1)
             return self._columns
 
 
@@ -153,6 +154,11 @@ def _session(columns: Columns, index: int) -> Session:
     day = columns.dates[index]
     opened, closed = _at(columns.opens[index]), _at(columns.closes[index])
     return Session(date.fromordinal(day), opened, closed, breaks, day > columns.known_until)
+
+
+def _year(minute: float) -> int:
+    # By the mean year: near enough for how far to grow, and defined beyond the last date that Python knows.
+    return EPOCH.year + int(minute // 525_949)
 
 
 def _at(minute: int) -> datetime:

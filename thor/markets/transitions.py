@@ -98,9 +98,7 @@ def _due(after: datetime, now: datetime) -> list[Transition]:
 
 
 def _row(row: Market, bell: Bell) -> Transition:
-    return Transition(
-        market=row, session_date=bell.session_date, kind=bell.kind, phase=str(bell.phase), at=bell.at
-    )
+    return Transition(market=row, session_date=bell.session_date, kind=bell.kind, phase=str(bell.phase), at=bell.at)
 
 
 def _without_known(rows: list[Transition]) -> list[Transition]:

@@ -20,9 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take an instant and a format."""
-        parser.add_argument(
-            "--at", type=instant, help="instant with offset, default now: 2026-11-27T17:30:00+00:00"
-        )
+        parser.add_argument("--at", type=instant, help="instant with offset, default now: 2026-11-27T17:30:00+00:00")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
     def handle(self, *args: Any, **options: Any) -> None:

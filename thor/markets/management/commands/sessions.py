@@ -27,9 +27,7 @@ class Command(BaseCommand):
         """Take a market, a range of dates and a format."""
         parser.add_argument("market", help="key of the market, for example usa")
         parser.add_argument("--from", dest="first", type=date.fromisoformat, help="first date; default today")
-        parser.add_argument(
-            "--to", dest="last", type=date.fromisoformat, help="last date; default in two weeks"
-        )
+        parser.add_argument("--to", dest="last", type=date.fromisoformat, help="last date; default in two weeks")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table, in UTC")
 
     def handle(self, *args: Any, **options: Any) -> None:
