@@ -79,6 +79,8 @@ def _sqlite(found: dict[str, Any]) -> dict[str, Any]:
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000",
     }
+    # Tests use several threads and processes, which cannot share a database in memory.
+    found["TEST"] = {"NAME": f"{found['NAME']}.test"}
     Path(found["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     return found
 

@@ -53,12 +53,13 @@ class Dispatcher:
         done: list[int] = []
         for row in list(self._agenda.take_due(now)):
             found = plan(row.timed, after=self.decided_until, now=now, fold=self._folds)
-            self._agenda.put(row, found.next_at)
+            is_done = row.one_off and bool(found.due)
+            self._agenda.put(row, None if is_done else found.next_at)
             for occurrence in found.due[:1] if row.one_off else found.due:
                 run = self._due(row, occurrence)
                 planned.append(run)
                 messages[run.uid] = Message(row, occurrence, run.uid, run.deadline_at)
-                done += [row.pk] if row.one_off else []
+            done += [row.pk] if is_done else []
             planned += [self._dropped(row, dropped) for dropped in found.dropped]
         if not planned:
             return 0

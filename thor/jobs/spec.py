@@ -102,10 +102,11 @@ def _refuse_unknown_options(name: str, declared: dict[str, Any]) -> None:
 
 
 def _refuse_what_cannot_be_kept(spec: JobSpec) -> None:
+    if not isinstance(spec.cadence, (Every, Cron, OncePerSession)):
+        raise BadJob(f"job {spec.name!r}: cadence must be Every, Cron or OncePerSession, not {spec.cadence!r}.")
     period = spec.cadence.period
     needs_market = isinstance(spec.window, During) or isinstance(spec.cadence, OncePerSession) or spec.also_at
     refusals = (
-        (not isinstance(spec.cadence, (Every, Cron, OncePerSession)), "cadence must be Every, Cron or OncePerSession"),
         (
             isinstance(spec.cadence, Every) and period is not None and period < timedelta(seconds=1),
             "a period under one second is refused; use one second or more",

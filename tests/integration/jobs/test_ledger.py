@@ -1,0 +1,205 @@
+"""What a worker and a leader may do to a run."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from tests.integration.jobs.conftest import occurrence, planned
+from thor.jobs import ledger
+from thor.jobs.claim import Claimed
+from thor.jobs.decision import Decision, Planned, decide
+from thor.jobs.models import Control, Entry, Run, State, Worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Make = Callable[..., Decision]
+BOOT = uuid.uuid4()
+
+
+def claim(row: Planned) -> Claimed:
+    return ledger.claim(row.uid, occurrence(row), worker=BOOT, hostname="here")
+
+
+@pytest.fixture
+def due(decision: Make, at: datetime) -> Planned:
+    row = planned(uuid.uuid4(), at)
+    decide(decision(row))
+    return row
+
+
+def test_a_run_is_claimed_once(due: Planned) -> None:
+    claimed = claim(due)
+
+    with pytest.raises(ledger.AlreadyClaimed):
+        claim(due)
+
+    run = Run.objects.get()
+    assert (run.state, run.attempt, run.token, run.worker) == (State.STARTED, 1, claimed.token, BOOT)
+    assert run.started_at is not None
+
+
+def test_of_many_workers_that_claim_at_once_one_succeeds(due: Planned) -> None:
+    outcomes: list[str] = []
+    start = threading.Barrier(8)
+
+    def work() -> None:
+        start.wait()
+        try:
+            claim(due)
+            outcomes.append("claimed")
+        except ledger.AlreadyClaimed:
+            outcomes.append("refused")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["claimed"] + ["refused"] * 7
+
+
+def test_a_claim_past_the_deadline_is_refused_and_recorded(decision: Make, at: datetime) -> None:
+    row = planned(uuid.uuid4(), at - timedelta(minutes=2))
+    decide(decision(row))
+
+    with pytest.raises(ledger.TooLate):
+        claim(row)
+
+    run = Run.objects.get()
+    assert (run.state, run.reason, run.started_at) == (State.MISSED, "deadline", None)
+
+
+def test_a_claim_of_a_paused_entry_is_refused_and_recorded(due: Planned, at: datetime) -> None:
+    entry = Entry.objects.create(id=due.entry, name="x", since=at)
+    Control.objects.create(entry=entry, paused=True)
+
+    with pytest.raises(ledger.Paused):
+        claim(due)
+
+    assert Run.objects.get().state == State.SKIPPED
+
+
+def test_a_run_that_nobody_decided_is_refused(db: None, at: datetime) -> None:
+    with pytest.raises(ledger.UnknownRun):
+        claim(planned(uuid.uuid4(), at))
+
+
+def test_two_runs_of_an_exclusive_entry_never_run_at_once(decision: Make, at: datetime) -> None:
+    entry = uuid.uuid4()
+    first, second = planned(entry, at), planned(entry, at + timedelta(milliseconds=1))
+    decide(decision(first, second))
+    claim(first)
+
+    with pytest.raises(ledger.Overlapping):
+        claim(second)
+
+    assert Run.objects.get(uid=second.uid).state == State.DUE
+
+
+def test_runs_of_an_entry_that_allows_overlap_run_at_once(decision: Make, at: datetime) -> None:
+    entry = uuid.uuid4()
+    rows = [planned(entry, at + timedelta(milliseconds=n), exclusive=False) for n in range(2)]
+    decide(decision(*rows))
+
+    for row in rows:
+        claim(row)
+
+    assert Run.objects.filter(state=State.STARTED).count() == 2
+
+
+def test_only_the_claimer_ends_a_run(due: Planned) -> None:
+    claimed = claim(due)
+    stranger = Claimed(due.uid, uuid.uuid4(), "x", 1, None, 0.0, occurrence(due))
+
+    assert not ledger.succeed(stranger, "stolen")
+    assert ledger.succeed(claimed, {"bars": 3})
+
+    run = Run.objects.get()
+    assert (run.state, run.result) == (State.SUCCEEDED, '{"bars": 3}')
+
+
+def test_a_run_ends_once(due: Planned) -> None:
+    claimed = claim(due)
+    ledger.fail(claimed, "ValueError: no", "Traceback …")
+
+    assert not ledger.succeed(claimed, 1)
+
+    run = Run.objects.get()
+    assert (run.state, run.reason) == (State.FAILED, "ValueError: no")
+
+
+def test_a_run_that_is_tried_again_is_a_new_attempt(due: Planned) -> None:
+    first = claim(due)
+    assert ledger.reopen(first, wait=timedelta(seconds=5))
+
+    second = claim(due)
+
+    assert second.attempt == 2
+    assert not ledger.succeed(first, "stale")
+    assert ledger.succeed(second, "fresh")
+
+
+def test_a_retry_moves_the_deadline_by_its_wait(due: Planned) -> None:
+    claimed = claim(due)
+
+    ledger.reopen(claimed, wait=timedelta(minutes=10))
+
+    assert Run.objects.get().deadline_at > due.deadline_at + timedelta(minutes=9)
+
+
+def test_a_run_whose_process_died_is_lost_and_cannot_be_finished(due: Planned) -> None:
+    claimed = claim(due)
+
+    assert ledger.lose(due.uid, "signal 9")
+
+    assert not ledger.succeed(claimed, 1)
+    assert Run.objects.get().state == State.LOST
+
+
+def test_what_nobody_claimed_in_time_is_missed(decision: Make, at: datetime) -> None:
+    old, new = planned(uuid.uuid4(), at - timedelta(minutes=5)), planned(uuid.uuid4(), at)
+    decide(decision(old, new))
+
+    assert ledger.miss_overdue() == 1
+
+    assert Run.objects.get(uid=old.uid).state == State.MISSED
+    assert Run.objects.get(uid=new.uid).state == State.DUE
+
+
+def test_runs_of_a_silent_worker_are_lost_and_those_of_a_living_one_are_not(decision: Make, at: datetime) -> None:
+    rows = [planned(uuid.uuid4(), at) for _ in range(2)]
+    decide(decision(*rows))
+    living = uuid.uuid4()
+    claim(rows[0])
+    ledger.claim(rows[1].uid, occurrence(rows[1]), worker=living, hostname="there")
+    later = at + timedelta(seconds=60)
+    Worker.objects.create(boot=BOOT, hostname="here", started_at=at, seen_at=at)
+    Worker.objects.create(boot=living, hostname="there", started_at=at, seen_at=later - timedelta(seconds=1))
+
+    assert ledger.lose_silent(now=later) == 1
+
+    assert Run.objects.get(uid=rows[0].uid).state == State.LOST
+    assert Run.objects.get(uid=rows[1].uid).state == State.STARTED
+
+
+def test_what_is_owed_is_what_was_decided_and_not_published(decision: Make, at: datetime) -> None:
+    rows = [planned(uuid.uuid4(), at + timedelta(milliseconds=n)) for n in range(3)]
+    written = decide(decision(*rows))
+    claim(rows[2])
+
+    owed = ledger.owed(written[0].seq)
+
+    assert [run.uid for run in owed] == [rows[1].uid]
+
+
+def test_a_result_that_json_does_not_know_is_kept_as_text(due: Planned) -> None:
+    ledger.succeed(claim(due), object)
+
+    assert "object" in Run.objects.get().result

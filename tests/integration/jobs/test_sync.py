@@ -1,0 +1,136 @@
+"""Declared jobs become rows; everything else is left alone."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from thor.jobs import registry, sync
+from thor.jobs.models import Entry
+from thor.jobs.spec import BadJob, make_spec
+from thor.timing import Cron, During, Every, OncePerSession
+
+pytestmark = pytest.mark.django_db
+
+AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def body(occurrence: object) -> None:
+    """Do nothing."""
+
+
+@pytest.fixture
+def declare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a way to declare the only jobs there are."""
+    jobs: dict[str, Any] = {}
+    monkeypatch.setattr(sync, "owned", lambda: jobs)
+
+    def declare_one(name: str, **declared: Any) -> None:
+        jobs[name] = make_spec(name, body, "market_data", declared)
+
+    declare_one.jobs = jobs  # type: ignore[attr-defined]
+    yield declare_one
+
+
+def test_each_venue_has_a_row_of_its_own(declare: Any) -> None:
+    declare("count_ticks", cadence=Every(seconds=5), window=During("open"), markets="venues", queue="market_data")
+
+    report = sync.sync_jobs(at=AT)
+
+    assert sorted(report.made) == ["count_ticks @ crypto", "count_ticks @ globex", "count_ticks @ us_equities"]
+    task = PeriodicTask.objects.get(name="count_ticks @ crypto")
+    assert (task.task, task.queue, str(task.interval)) == ("count_ticks", "market_data", "every 5 seconds")
+    assert task.thor_entry.window == "during(open)" or "open" in task.thor_entry.window
+
+
+def test_a_second_run_writes_nothing(declare: Any) -> None:
+    declare("count_ticks", cadence=Every(seconds=5), markets="venues")
+    sync.sync_jobs(at=AT)
+    before = list(PeriodicTask.objects.filter(task="count_ticks").values())
+
+    assert not sync.sync_jobs(at=AT)
+
+    assert list(PeriodicTask.objects.filter(task="count_ticks").values()) == before
+
+
+def test_an_edited_interval_is_kept_while_the_rest_follows_the_declaration(declare: Any) -> None:
+    declare("count_ticks", cadence=Every(seconds=5), markets=("crypto",), queue="default")
+    sync.sync_jobs(at=AT)
+    task = PeriodicTask.objects.get(task="count_ticks")
+    task.interval = IntervalSchedule.objects.create(every=7, period="seconds")
+    task.save()
+    declare("count_ticks", cadence=Every(seconds=9), markets=("crypto",), queue="trading")
+
+    sync.sync_jobs(at=AT)
+
+    task.refresh_from_db()
+    assert (task.interval.every, task.queue) == (7, "trading")
+
+
+def test_an_unedited_interval_follows_the_declaration(declare: Any) -> None:
+    declare("count_ticks", cadence=Every(seconds=5), markets=("crypto",))
+    sync.sync_jobs(at=AT)
+    declare("count_ticks", cadence=Every(minutes=2), markets=("crypto",))
+
+    sync.sync_jobs(at=AT)
+
+    assert str(PeriodicTask.objects.get(task="count_ticks").interval) == "every 2 minutes"
+
+
+def test_other_peoples_rows_are_left_alone(declare: Any) -> None:
+    interval = IntervalSchedule.objects.create(every=3, period="seconds")
+    PeriodicTask.objects.create(name="mine", task="my.task", interval=interval)
+    declare("count_ticks", cadence=Every(seconds=5), markets="venues")
+
+    sync.sync_jobs(at=AT)
+
+    mine = PeriodicTask.objects.get(name="mine")
+    assert (mine.enabled, mine.interval.every) == (True, 3)
+
+
+def test_a_job_that_is_gone_is_retired_and_comes_back_with_its_identity(declare: Any) -> None:
+    declare("count_ticks", cadence=Every(seconds=5), markets=("crypto",))
+    sync.sync_jobs(at=AT)
+    identity = Entry.objects.get(job="count_ticks").id
+    spec = declare.jobs.pop("count_ticks")
+
+    assert sync.sync_jobs(at=AT).retired == ["count_ticks @ crypto"]
+    assert not PeriodicTask.objects.get(task="count_ticks").enabled
+
+    declare.jobs["count_ticks"] = spec
+    sync.sync_jobs(at=AT)
+    entry = Entry.objects.get(job="count_ticks")
+    assert (entry.id, entry.retired_at) == (identity, None)
+
+
+def test_a_cron_job_keeps_its_zone(declare: Any) -> None:
+    declare("report", cadence=Cron("30", "9", day_of_week="mon-fri", zone="America/New_York"))
+
+    sync.sync_jobs(at=AT)
+
+    row = CrontabSchedule.objects.get(hour="9")
+    assert (row.minute, row.day_of_week, str(row.timezone)) == ("30", "mon-fri", "America/New_York")
+    assert PeriodicTask.objects.get(name="report").crontab == row
+
+
+def test_a_once_a_session_job_has_a_row_as_well(declare: Any) -> None:
+    declare("capture", cadence=OncePerSession(), window=During("open"), markets="control")
+
+    sync.sync_jobs(at=AT)
+
+    assert Entry.objects.filter(job="capture").count() == 9
+
+
+def test_a_market_that_does_not_exist_is_refused_by_name(declare: Any) -> None:
+    declare("count_ticks", cadence=Every(seconds=5), markets=("atlantis",))
+
+    with pytest.raises(BadJob, match="no market 'atlantis'"):
+        sync.sync_jobs(at=AT)
+
+
+def test_every_shipped_job_has_rows() -> None:
+    sync.sync_jobs(at=AT)
+
+    assert set(registry.specs()) <= set(PeriodicTask.objects.values_list("task", flat=True))

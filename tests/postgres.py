@@ -1,0 +1,70 @@
+"""Run a command against a private PostgreSQL: `python -m tests.postgres COMMAND…` sets DATABASE_URL for it.
+
+The cluster lives in a temporary folder, listens on loopback alone and is gone afterwards. Without PostgreSQL's
+programs the reason is said and nothing is run; where CI=true that is a failure.
+"""
+
+import contextlib
+import glob
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+USER = "postgres"
+
+
+def programs() -> Path | None:
+    """Return the folder of `initdb` and `postgres`, or nothing where they are not installed."""
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).parent
+    folders = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda path: int(path.split("/")[4]))
+    return Path(folders[-1]).parent if folders else None
+
+
+@contextlib.contextmanager
+def cluster(bin_dir: Path) -> Iterator[str]:
+    """Start a private cluster; yield its address, and stop it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="thor-pg-"))
+    as_user = {"user": USER, "cwd": folder} if os.getuid() == 0 else {"cwd": folder}
+    if os.getuid() == 0:
+        shutil.chown(folder, USER)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = folder / "data"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+    control = [str(bin_dir / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
+    try:
+        _call([str(bin_dir / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8"], as_user)
+        _call([*control, "-o", options, "start"], as_user)
+        yield f"postgres://{USER}@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, **as_user)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _call(command: list[str], as_user: dict[str, object]) -> None:
+    # pg_ctl leaves the server its standard output: a pipe would never end.
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user)
+    if done.returncode:
+        raise SystemExit(f"{command[0]} failed with status {done.returncode}")
+
+
+def main(command: list[str]) -> int:
+    """Run `command` with DATABASE_URL set to a private cluster."""
+    bin_dir = programs()
+    if bin_dir is None:
+        sys.stdout.write("PostgreSQL is not installed here: the tests ran on SQLite only.\n")
+        return 1 if os.environ.get("CI") == "true" else 0
+    with cluster(bin_dir) as url:
+        return subprocess.run(command, check=False, env={**os.environ, "DATABASE_URL": url}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
