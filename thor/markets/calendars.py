@@ -8,6 +8,7 @@ This module imports exchange_calendars (and pandas) only inside `read_calendar`,
 its own.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -68,14 +69,24 @@ def read_calendar(calendar: str, this_year: int) -> Columns:
     return columns_of(rows, str(zone), _last_date(source, this_year))
 
 
+@functools.cache  # three calendars of the box are New York
 def _library_calendar(name: str, this_year: int) -> Any:
     import exchange_calendars
     from exchange_calendars.errors import InvalidCalendarName
 
+    start, end = FIRST_DATE.isoformat(), date(this_year + YEARS_AHEAD, 12, 31).isoformat()
     try:
-        factory = type(exchange_calendars.get_calendar(name))
+        return exchange_calendars.get_calendar(name, start=start, end=end)
     except InvalidCalendarName:
         raise LookupError(f"{name!r} is a calendar neither of exchange_calendars nor of Thor.") from None
+    except ValueError:
+        # It is not recorded that far; which bound was passed is known by its class alone.
+        return _within_bounds(type(exchange_calendars.get_calendar(name)), this_year)
+
+
+def _within_bounds(factory: Any, this_year: int) -> Any:
+    import exchange_calendars
+
     first, last = factory.bound_min(), _last_date(factory, this_year)
     start = max(first.date(), FIRST_DATE) if first is not None else FIRST_DATE
     return exchange_calendars.get_calendar(factory.name, start=start.isoformat(), end=last.isoformat())

@@ -18,7 +18,7 @@ from thor.markets.table import SessionTable
 #: Seconds after which a process looks whether the file of a calendar has been replaced.
 LOOK_AGAIN: Final = 5.0
 #: Seconds for which a failed calendar is not tried again: each try starts a process.
-FAILED_FOR: Final = 300.0
+FAILED_FOR: Final = 60.0
 
 
 def sessions_of(market_key: str) -> SessionTable:

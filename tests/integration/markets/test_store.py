@@ -1,6 +1,7 @@
 """The files of sessions: made once by many processes, made again when damaged or old, refused in one sentence."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -34,6 +35,17 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def filled(request):
+    """Give a folder with the files of the box, copied from those that this run has had made."""
+    sessions_of_calendar("24/7")
+    made = store.folder()
+    folder = request.getfixturevalue("folder")
+    for path in made.glob("*.sessions"):
+        shutil.copy2(path, folder)
+    return folder
+
+
 def ask_at_once(count: int, var_dir: Path) -> list[str]:
     environment = {**os.environ, "THOR_VAR_DIR": str(var_dir), "PYTHONPATH": str(ROOT)}
     environment["DJANGO_SETTINGS_MODULE"] = "thor.settings"
@@ -65,17 +77,17 @@ def test_a_missing_file_is_made_with_those_of_the_whole_box(folder):
     assert not list(folder.glob("*.tmp"))
 
 
-def test_a_damaged_file_is_made_again(folder):
-    (folder / file_name("24/7")).write_bytes(b"half a fi")
+def test_a_damaged_file_is_made_again(filled):
+    (filled / file_name("24/7")).write_bytes(b"half a fi")
 
     columns, _ = store.load("24/7")
 
     assert len(columns) > 10_000
 
 
-def test_an_old_file_serves_at_once_and_is_made_again_in_the_background(folder):
+def test_an_old_file_serves_at_once_and_is_made_again_in_the_background(filled):
     store.load("24/7")
-    path = folder / file_name("24/7")
+    path = filled / file_name("24/7")
     two_days_ago = path.stat().st_mtime - 2 * 86_400
     os.utime(path, (two_days_ago, two_days_ago))
 
@@ -88,31 +100,31 @@ def test_an_old_file_serves_at_once_and_is_made_again_in_the_background(folder):
     assert not store.is_old(store.stamp("24/7"))
 
 
-def test_a_replaced_file_is_noticed_and_the_same_content_keeps_the_table(folder, monkeypatch):
+def test_a_replaced_file_is_noticed_and_the_same_content_keeps_the_table(filled, monkeypatch):
     monkeypatch.setattr(sessions, "LOOK_AGAIN", 0.0)
     before = sessions_of_calendar("24/7")
-    path = folder / file_name("24/7")
+    path = filled / file_name("24/7")
     later = path.stat().st_mtime + 5
 
     os.utime(path, (later, later))
     assert sessions_of_calendar("24/7") is before
 
-    path.write_bytes((folder / file_name("XNYS")).read_bytes())
+    path.write_bytes((filled / file_name("XNYS")).read_bytes())
     os.utime(path, (later + 5, later + 5))
     assert sessions_of_calendar("24/7") is not before
     assert not sessions_of_calendar("24/7").continuous
 
 
-def test_files_that_were_deleted_under_a_running_process_do_not_harm_it(folder, monkeypatch):
+def test_files_that_were_deleted_under_a_running_process_do_not_harm_it(filled, monkeypatch):
     monkeypatch.setattr(sessions, "LOOK_AGAIN", 0.0)
     before = sessions_of_calendar("24/7")
 
-    (folder / file_name("24/7")).unlink()
+    (filled / file_name("24/7")).unlink()
 
     assert sessions_of_calendar("24/7") is before
 
 
-def test_an_unknown_calendar_is_refused_in_one_sentence_and_not_tried_again(folder, monkeypatch):
+def test_an_unknown_calendar_is_refused_in_one_sentence_and_not_tried_again(filled, monkeypatch):
     tried = []
     build = store._build
     monkeypatch.setattr(store, "_build", lambda names: tried.append(names) or build(names))
@@ -122,7 +134,7 @@ def test_an_unknown_calendar_is_refused_in_one_sentence_and_not_tried_again(fold
             sessions_of_calendar("XMOON")
 
     assert len(tried) == 1
-    assert (folder / file_name("XNYS")).exists()
+    assert (filled / file_name("XNYS")).exists()
 
 
 def test_a_folder_that_cannot_be_made_is_refused_in_one_sentence(folder, tmp_path, monkeypatch):
