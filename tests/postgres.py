@@ -5,7 +5,6 @@ programs the reason is said and nothing is run; where CI=true that is a failure.
 """
 
 import contextlib
-import glob
 import os
 import shutil
 import socket
@@ -23,8 +22,9 @@ def programs() -> Path | None:
     found = shutil.which("initdb")
     if found:
         return Path(found).parent
-    folders = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda path: int(path.split("/")[4]))
-    return Path(folders[-1]).parent if folders else None
+    versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    folders = sorted((path.parent for path in versions), key=lambda folder: int(folder.parent.name))
+    return folders[-1] if folders else None
 
 
 @contextlib.contextmanager

@@ -90,7 +90,7 @@ _TYPES = {
 _BLOCKED = """
     p.state = 'due' AND p.blocked_by <> '' AND EXISTS (
         SELECT 1 FROM jobs_run r WHERE r.entry = p.entry AND (
-            (r.state = 'due' AND r.deadline_at > clock_timestamp())
+            (r.state = 'due' AND r.deadline_at > %(at)s)
             OR (r.state = 'started' AND p.blocked_by = 'live')))
 """
 

@@ -1,4 +1,4 @@
-"""A leader of the test's own: real rows and a real ledger, a clock that stands still, and a broker that only collects."""
+"""A leader of the test's own: real rows and a real ledger, a clock that stands still, a broker that only collects."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

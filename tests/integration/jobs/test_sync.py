@@ -1,6 +1,5 @@
 """Declared jobs become rows; everything else is left alone."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +21,7 @@ def body(occurrence: object) -> None:
 
 
 @pytest.fixture
-def declare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def declare(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a way to declare the only jobs there are."""
     jobs: dict[str, Any] = {}
     monkeypatch.setattr(sync, "owned", lambda: jobs)
@@ -31,7 +30,7 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         jobs[name] = make_spec(name, body, "market_data", declared)
 
     declare_one.jobs = jobs  # type: ignore[attr-defined]
-    yield declare_one
+    return declare_one
 
 
 def test_each_venue_has_a_row_of_its_own(declare: Any) -> None:
