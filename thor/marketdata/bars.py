@@ -72,8 +72,10 @@ def fold(batch: TickBatch) -> Folded:
     rows["minute"] = minute[starts]
     rows["ticks"] = np.diff(starts, append=len(code))
     clear_trades(rows)
-    _fold_quotes(rows, starts, at, _taken(batch.bid, order), "bid")
-    _fold_quotes(rows, starts, at, _taken(batch.ask, order), "ask")
+    for side, column in (("bid", batch.bid), ("ask", batch.ask)):
+        rows[side], rows[f"{side}_at"] = np.nan, EARLIEST
+        if not np.isnan(column).all():
+            _fold_quotes(rows, starts, at, _taken(column, order), side)
     price, size = _taken(batch.price, order), _taken(batch.size, order)
     turnover = _fold_trades(rows, starts, at, price, size)
     return Folded(code[starts], rows, turnover)
@@ -109,10 +111,7 @@ def _starts(code: Ints, minute: Ints) -> Ints:
 
 def _fold_quotes(rows: NDArray[Any], starts: Ints, at: Ints, column: Floats, side: str) -> None:
     """Set the last known value of one side of the quote in each group, and its time."""
-    rows[side], rows[f"{side}_at"] = np.nan, EARLIEST
     known = np.flatnonzero(~np.isnan(column))
-    if not len(known):
-        return
     last = np.searchsorted(known, np.append(starts[1:], len(column))) - 1
     has = last >= 0
     has[has] = known[last[has]] >= starts[has]
@@ -142,8 +141,8 @@ def _fold_trades(rows: NDArray[Any], starts: Ints, at: Ints, price: Floats, size
     found["volume"] = np.add.reduceat(units, starts) * factor
     found["trades"] = ends - starts
     rows[groups] = found
-    prices = np.rint(price * UNIT).astype(np.int64)
-    turnover[groups] = product_sums(prices, units, starts, int((ends - starts).max())) * factor
+    prices, price_factor = _price_units(price)
+    turnover[groups] = product_sums(prices, units, starts, int((ends - starts).max())) * (factor * price_factor)
     return turnover
 
 
@@ -155,12 +154,20 @@ def _size_units(size: Floats) -> tuple[Ints, int]:
     return np.rint(size * UNIT).astype(np.int64), 1
 
 
+def _price_units(price: Floats) -> tuple[Ints, int]:
+    """Return prices as integers and what one of them is worth in units: four places are enough for most."""
+    short = np.rint(price * 10_000)
+    if np.array_equal(short / 10_000, price):
+        return short.astype(np.int64), UNIT // 10_000
+    return np.rint(price * UNIT).astype(np.int64), 1
+
+
 def product_sums(left: Ints, right: Ints, starts: Ints, longest: int) -> NDArray[np.object_]:
     """Return the exact sum of left * right of each group as Python integers.
 
     Where a sum could leave 64 bits, the wider factor is split into a high and a low half and both are summed apart.
     """
-    widths = [int(np.abs(part).max()).bit_length() for part in (left, right)]
+    widths = [max(int(part.max()), -int(part.min())).bit_length() for part in (left, right)]
     if sum(widths) + int(longest).bit_length() <= 62:
         return np.add.reduceat(left * right, starts).astype(object)
     if widths[0] < widths[1]:

@@ -13,7 +13,7 @@ from django.db import Error as DatabaseError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from thor.connections import connect, redis_url
+from thor.connections import connect, redis_client, redis_url
 from thor.env import env
 from thor.leadership.clock import process_clock
 from thor.marketdata import feedloop
@@ -75,6 +75,7 @@ def _publishers(options: dict[str, Any]) -> list[Publisher]:
     )
     feeds = open_feeds(choice, request, venues=venues)
     begins = [feedloop.begin(feed, clock, settings.replay_start) for feed in feeds]
+    redis_client()  # starts the embedded server where none is configured
     # No retries inside the client: the loop does them, and notices a request to stop while Redis is away.
     client = connect(redis_url(), socket_timeout=0.8, socket_connect_timeout=0.8, retry=Retry(NoBackoff(), 0))
     token = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
