@@ -3,6 +3,7 @@
 import io
 import os
 import secrets
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
@@ -11,6 +12,9 @@ from django.db import DatabaseError, connections
 
 from thor.env import env
 from thor.errors import ThorError
+from thor.markets.box import BOXED_CALENDARS
+from thor.markets.sessions import sessions_of_calendar
+from thor.markets.table import SessionTable
 
 ADMIN = "admin"
 PASSWORD_FILE = "admin_password"  # noqa: S105  (the name of a file)
@@ -23,15 +27,26 @@ class NotPrepared(ThorError):
 def prepare() -> str | None:
     """Migrate, write rows and static files, make the first user; return its password if it is new."""
     try:
+        calendars = read_calendars()
         call_command("migrate", interactive=False, verbosity=0)
         if "sync_jobs" in get_commands():
             call_command("sync_jobs", verbosity=0, stdout=io.StringIO())
         call_command("collectstatic", interactive=False, verbosity=0)
+        calendars.result()
         return make_admin()
     except (DatabaseError, OSError) as error:
         raise NotPrepared(f"the installation cannot be prepared: {error}") from error
     finally:
         connections.close_all()
+
+
+def read_calendars() -> "Future[SessionTable]":
+    """Have the trading calendars read, beside everything else: a beat that had to do it would lose its lease."""
+    executor = ThreadPoolExecutor(1)
+    try:
+        return executor.submit(sessions_of_calendar, BOXED_CALENDARS[0])
+    finally:
+        executor.shutdown(wait=False)
 
 
 def make_admin() -> str | None:
