@@ -17,6 +17,8 @@ def main() -> int:
     except ThorError as error:
         sys.stderr.write(f"thor: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thor.settings")
 
+import django
 from celery import Celery
+from django.apps import apps
 from kombu import Connection
 
 from thor import connections, flower
@@ -35,8 +37,15 @@ def _make() -> Celery:
     return made
 
 
+def _load_django() -> None:
+    """Load settings and jobs now, so that what is wrong with them is said before Celery begins."""
+    if not apps.ready and not apps.loading:
+        django.setup()
+
+
 try:
     app = _make()
+    _load_django()
 except ThorError as error:
     sys.stderr.write(f"thor: {error}\n")
     sys.exit(2)

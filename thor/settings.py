@@ -81,7 +81,13 @@ def _sqlite(found: dict[str, Any]) -> dict[str, Any]:
     }
     # Tests use several threads and processes, which cannot share a database in memory.
     found["TEST"] = {"NAME": f"{found['NAME']}.test"}
-    Path(found["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(found["NAME"]).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadConfiguration(
+            f"the folder {folder} cannot be used ({error.strerror}); make it writable or correct DATABASE_URL."
+        ) from None
     return found
 
 
@@ -178,6 +184,8 @@ LOGGING = {
         # A run is a row of the ledger; two more lines for each, every second, would drown what matters.
         "celery.worker.strategy": {"level": "DEBUG" if ENV.log_level == "debug" else "WARNING"},
         "celery.app.trace": {"level": "DEBUG" if ENV.log_level == "debug" else "WARNING"},
+        # Flower asks workers that are still starting, and warns once for each question; it asks again.
+        "flower.inspector": {"level": "ERROR"},
         "django": {"level": "WARNING"},
     },
 }
