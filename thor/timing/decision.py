@@ -88,6 +88,9 @@ class Decision:
     def _owe_newest(self, low: datetime, count: int, piece: Piece) -> None:
         newest = self._entry.cadence.last_at_or_before(piece.high)
         if newest is not None:
+            for older in self._due:  # of a session that this one follows without a gap
+                self._drop_run(older.nominal_at, older.nominal_at, 1, "superseded")
+            self._due.clear()
             self._drop(low, newest - MICROSECOND, count - 1, "superseded")
             self._owe(newest, piece)
 

@@ -1,7 +1,7 @@
 """Compare Cron with a watchman who looks at the clock of the zone every minute."""
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from hypothesis import given, settings
@@ -15,7 +15,7 @@ MINUTE_LONG = timedelta(minutes=1)
 ZONES = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def changes(zone: str) -> tuple[datetime, ...]:
     """The hours since 1980 in which the zone's offset changed."""
     tz = ZoneInfo(zone)

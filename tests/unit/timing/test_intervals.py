@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.timing.worlds import at
+from tests.unit.timing.worlds import at, utc, utc_moments
 from thor.timing import BadCadence, Cadence, Cron, Every, Once, OncePerSession
 
-instants = st.datetimes(datetime(1960, 1, 1), datetime(2100, 1, 1)).map(lambda t: t.replace(tzinfo=UTC))
+instants = utc_moments(utc(1960, 1, 1), utc(2100, 1, 1))
 periods = st.timedeltas(timedelta(microseconds=1), timedelta(days=40))
 
 

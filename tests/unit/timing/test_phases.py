@@ -11,6 +11,8 @@ from tests.unit.timing.worlds import (
     TOKYO_TABLE,
     Table,
     at,
+    utc,
+    utc_moments,
 )
 from thor.timing import Phase, Session, phase_spans
 
@@ -43,7 +45,7 @@ def narrow(table: Table, t: datetime) -> Table:
 
 @given(
     st.sampled_from(TABLES),
-    st.datetimes(datetime(2026, 3, 1), datetime(2026, 12, 1)).map(lambda t: at(t.isoformat())),
+    utc_moments(utc(2026, 3, 1), utc(2026, 12, 1)),
 )
 def test_the_phase_of_any_instant_is_the_one_that_takes_precedence(table: Table, t: datetime):
     assert phase_at(table, t) == named_by_hand(narrow(table, t), t)

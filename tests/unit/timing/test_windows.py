@@ -1,4 +1,5 @@
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from tests.unit.timing.worlds import (
     TOKYO_TABLE,
     Table,
     at,
+    utc,
+    utc_moments,
 )
 from thor.timing import Always, BadWindow, Between, During, Session, Window, WindowSpan, parse_window
 from thor.timing.spans import SpanIndex, span_index
@@ -30,7 +33,7 @@ WINDOWS: list[Window] = [
     Between("next open-1h", "next open+90h"),
     Between("close+30h", "close+40h"),
 ]
-instants = st.datetimes(datetime(2026, 2, 1), datetime(2026, 12, 20)).map(lambda t: at(t.isoformat()))
+instants = utc_moments(utc(2026, 2, 1), utc(2026, 12, 20))
 
 
 def shown(spans: list[WindowSpan]) -> list[str]:
@@ -104,7 +107,7 @@ def test_spans_are_whole_ordered_disjoint_and_none_is_missing(window, table, sta
 
     assert spans == [span for span in wider if span.end > start and span.start <= end]
     assert all(span.start < span.end for span in wider)
-    assert all(a.end <= b.start for a, b in zip(wider, wider[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(wider))
 
 
 @given(st.sampled_from(WINDOWS), st.sampled_from(TABLES), instants, st.timedeltas(timedelta(0), timedelta(days=99)))
@@ -157,8 +160,11 @@ def test_a_window_is_read_as_people_write_it(text: str, window: Window):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "sometimes", "during", "during lunch", "during closed", "between open", "between open and", "always open"]
-    + ["between noon and close", "between open+5 and close", "between open and close and open", "open"],
+    [
+        *("", "sometimes", "during", "during lunch", "during closed", "between open", "between open and"),
+        *("always open", "between noon and close", "between open+5 and close", "open"),
+        "between open and close and open",
+    ],
 )
 def test_nonsense_is_refused_with_what_is_allowed(text: str):
     with pytest.raises(BadWindow, match=r"open") as refusal:

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from hypothesis import strategies as st
+
 from thor.timing import Entry, Every, Session, Span
 
 ENTRY = UUID("0b0e1d1c-0000-4000-8000-000000000001")
@@ -32,6 +34,15 @@ class Table:
 def at(text: str) -> datetime:
     """Read a UTC instant: `2026-03-06 14:30:00.999`."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def utc(year: int, month: int, day: int, *clock: int) -> datetime:
+    return datetime(year, month, day, *clock, tzinfo=UTC)
+
+
+def utc_moments(start: datetime, end: datetime) -> st.SearchStrategy[datetime]:
+    """Any instant from `start` to `end`, to the microsecond."""
+    return st.datetimes(start.replace(tzinfo=None), end.replace(tzinfo=None), timezones=st.just(UTC))
 
 
 def local(day: date, clock: str, zone: ZoneInfo) -> datetime:
