@@ -16,7 +16,7 @@ broker_transport_options = {
     "health_check_interval": 10,
 }
 
-imports = ("tasks",)
+imports = ("tasks", *(name.strip() for name in _env().imports.split(",") if name.strip()))
 beat_scheduler = "thor.drivers.beat:ThorScheduler"
 beat_max_loop_interval = 1
 

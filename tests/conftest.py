@@ -31,3 +31,15 @@ def redis_client() -> Iterator[redis.Redis]:
     client.flushall()
     yield client
     client.flushall()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    """Let no test see markets that another test's transaction has rolled back."""
+    from thor.markets import registry, transitions
+
+    registry.forget()
+    transitions._quiet.clear()
+    yield
+    registry.forget()
+    transitions._quiet.clear()

@@ -54,6 +54,7 @@ class Env(BaseSettings):
         "THOR_LOG_LEVEL", "info", "How much is logged"
     )
     jobs: str = named("THOR_JOBS", "all", "Jobs of this installation: all, none, or names and groups")
+    imports: str = named("THOR_IMPORTS", "", "Modules of tasks of your own, comma-separated, loaded by every process")
     feed: str = named("THOR_FEED", "simulated", "Feed of prices, or one a venue: globex=simulated,…")
     replay_files: str = named("THOR_REPLAY_FILES", "", "Files of the replay feed: paths or globs, comma-separated")
     clock: Annotated[Literal["system", "replay"], BeforeValidator(_lower)] = named(
@@ -73,6 +74,13 @@ class Env(BaseSettings):
     def _embedded(cls, value: str) -> str:
         # A word for "not set", since an empty variable would let the one in `.env` through.
         return "" if value.strip().lower() == "embedded" else value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("write redis://host:6379/0, rediss://… or unix:///path/to/socket")
+        return value
 
     @field_validator("replay_start")
     @classmethod

@@ -5,15 +5,18 @@ default entries installed in the same way. What differs is that every fire is de
 several beats one leads.
 """
 
+import logging
 import signal
+import time
 from types import FrameType
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from thor.connections import redis_client
 from thor.drivers.publish import Publisher
-from thor.drivers.reign import Reign
+from thor.drivers.reign import PAUSE, Reign
 from thor.env import env
 from thor.jobs.decision import Deposed
 from thor.leadership.clock import process_clock
@@ -22,12 +25,15 @@ from thor.leadership.lease import Lease, NoLease, RedisLease
 from thor.leadership.models import Leader
 from thor.leadership.selectors import lease_key
 
+logger = logging.getLogger(__name__)
+
 
 class ThorScheduler(DatabaseScheduler):
     """Elect, plan, decide and publish inside `tick()`; Celery only keeps calling it."""
 
     _reign: Reign | None = None
     _renewer: Renewer | None = None
+    _has_said = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Install the rows that the application declares, as django-celery-beat does."""
@@ -36,9 +42,7 @@ class ThorScheduler(DatabaseScheduler):
         self._finalize.cancel()
 
     def setup_schedule(self) -> None:
-        """Install Celery's default entries and `beat_schedule` as rows; everything else is there already."""
-        self.install_default_entries({})
-        self.update_from_dict(self.app.conf.beat_schedule)
+        """Do nothing yet: a database that does not answer must not end beat before it has begun."""
 
     def update_from_dict(self, mapping: dict[str, Any]) -> None:
         """Write declared entries as rows, unless a row of that name is there and says the same."""
@@ -53,6 +57,9 @@ class ThorScheduler(DatabaseScheduler):
     def tick(self, *_: Any, **__: Any) -> float:
         """Turn the loop once: do what is due and wait, here, until something is due again."""
         reign = self._reign or self._begin()
+        if reign is None:
+            time.sleep(PAUSE.total_seconds())
+            return 0.0
         try:
             if not reign.is_stopping:
                 reign.turn()
@@ -78,9 +85,17 @@ class ThorScheduler(DatabaseScheduler):
         """Say on the start screen who keeps time."""
         return "    . thor -> one leader, decisions in the ledger"
 
-    def _begin(self) -> Reign:
+    def _begin(self) -> Reign | None:
+        """Write the declared rows and join the election; nothing yet where the database does not answer."""
+        try:
+            self.install_default_entries({})
+            self.update_from_dict(self.app.conf.beat_schedule)
+            row, _ = Leader.objects.get_or_create(id=1)
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            self._say_trouble(str(error).strip())
+            return None
         settings = env()
-        row, _ = Leader.objects.get_or_create(id=1)
         elector = Elector(_lease(row), settings.lease_time)
         self._reign = Reign(
             elector=elector,
@@ -92,6 +107,11 @@ class ThorScheduler(DatabaseScheduler):
         self._renewer.start()
         self._take_signals()
         return self._reign
+
+    def _say_trouble(self, trouble: str) -> None:
+        if not self._has_said:
+            logger.error("the database is not ready (%s); does it run, and was `manage.py migrate` run?", trouble)
+        self._has_said = True
 
     def _take_signals(self) -> None:
         # Celery's own handlers raise SystemExit wherever the main thread is, in the middle of a decision too.

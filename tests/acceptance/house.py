@@ -1,0 +1,168 @@
+"""A Thor of real processes in a folder of its own: what acceptance tests start, look at, break, and always end."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+class House:
+    """One installation: a folder, a database, an embedded Valkey, and the processes that a test starts."""
+
+    def __init__(self, folder: Path, database_url: str, **variables: str) -> None:
+        self.folder, self.database_url = folder, database_url
+        self.variables = variables
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment of its processes."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("THOR_", "FLOWER_"))}
+        kept.pop("REDIS_URL", None)
+        own = {"THOR_VAR_DIR": str(self.folder), "DATABASE_URL": self.database_url, "PYTHONUNBUFFERED": "1"}
+        return {**kept, **own, **self.variables}
+
+    def manage(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a command of `manage.py` to its end."""
+        return self.run(sys.executable, "manage.py", *arguments, timeout=timeout)
+
+    def run(self, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, in the project's root."""
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def prepare(self) -> "House":
+        """Make the tables and the rows."""
+        for command in ("migrate", "sync_jobs"):
+            done = self.manage(command)
+            assert done.returncode == 0, done.stderr
+        return self
+
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Start a process in a group of its own; its output goes to `NAME.log`."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        return self.processes[name]
+
+    def beat(self, name: str = "beat") -> subprocess.Popen[bytes]:
+        """Start a scheduler."""
+        return self.start(name, str(BIN / "celery"), "-A", "thor", "beat", "-l", "info")
+
+    def worker(self, name: str = "worker", *options: str) -> subprocess.Popen[bytes]:
+        """Start a worker on all queues."""
+        queues = "market_data,trading,default"
+        command = (str(BIN / "celery"), "-A", "thor", "worker", "-n", f"{name}@%h", "-Q", queues, "-c", "2")
+        return self.start(name, *command, "-l", "info", *options)
+
+    def feed(self, name: str = "feed") -> subprocess.Popen[bytes]:
+        """Start the feed."""
+        return self.start(name, sys.executable, "manage.py", "run_feed")
+
+    def log(self, name: str) -> str:
+        """Return what a process has said."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
+        """Send a signal to a process (not to its children), wait for its end, and return its status."""
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        return process.wait(timeout=60)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on the house's database."""
+        if not self.database_url:
+            with sqlite3.connect(self.folder / "thor.sqlite3", timeout=20) as connection:
+                return connection.execute(query).fetchall()
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
+
+    def count(self, query: str) -> int:
+        """Return the one number of a query."""
+        return int(self.rows(query)[0][0] or 0)
+
+    def python(self, script: str) -> Any:
+        """Run a script inside Django in this house; return what it assigns to `answer`."""
+        wrapped = f"{script}\nimport json\nprint('ANSWER', json.dumps(answer, default=str))"
+        done = self.manage("shell", "-v", "0", "-c", f"answer = None\n{wrapped}")
+        assert done.returncode == 0, done.stderr
+        line = next(line for line in done.stdout.splitlines() if line.startswith("ANSWER "))
+        return json.loads(line.removeprefix("ANSWER "))
+
+    def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+        """Wait until a condition is true and return its value; tell what the processes said when it never is."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = condition()
+            if found:
+                return found
+            time.sleep(0.1)
+        tails = "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}" for path in self.logs())
+        pytest.fail(f"waited {seconds:g} s in vain for {what}\n{tails}")
+
+    def logs(self) -> list[Path]:
+        """Return the files that processes of this house write to."""
+        return sorted(self.folder.glob("*.log"))
+
+    def close(self) -> None:
+        """End every process of this house, the embedded Valkey too."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(timeout=10)
+        for socket in self.folder.glob("*.sock"):
+            try:
+                redis.Redis(unix_socket_path=str(socket)).shutdown(nosave=True)
+            except redis.exceptions.RedisError:
+                continue
+
+
+@contextmanager
+def built(**variables: str) -> Iterator[House]:
+    """Build a house on the database that these tests run on, and tear it down again."""
+    folder = Path(tempfile.mkdtemp(prefix="thor-house-"))
+    with _database() as database_url:
+        house = House(folder, database_url, **variables)
+        try:
+            yield house
+        finally:
+            house.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    server = os.environ.get("DATABASE_URL", "")
+    if not server:
+        yield ""
+        return
+    name = f"thor_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+    yield f"{server.rsplit('/', 1)[0]}/{name}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
