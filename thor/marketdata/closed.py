@@ -87,7 +87,8 @@ def in_units(units: int) -> Decimal:
 def exact(price: float) -> Decimal:
     """Return the price as the source wrote it, to eight places."""
     # str() of a float is its shortest spelling, which is the number that the source wrote.
-    return round(Decimal(str(float(price))), 8)
+    found = Decimal(str(float(price)))
+    return found if found.as_tuple().exponent >= -8 else round(found, 8)  # type: ignore[operator]
 
 
 def _counts(bar: ClosedBar) -> tuple[int, int, int]:

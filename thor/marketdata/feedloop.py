@@ -31,14 +31,14 @@ def begin(feed: Feed, clock: Clock, replay_start: datetime | None) -> Begin:
     """
     if isinstance(clock, ReplayClock):
         name = f"{feed.identity}@{clock.start.isoformat()}/{micros(clock.wall_origin)}"
-        found = Begin(micros(clock.start) * 1000, name, within=None)
+        found = Begin(name, at=micros(clock.start) * 1000)
     elif feed.ends_at is None:
-        return Begin(micros(clock.now()) * 1000, feed.identity)
+        return Begin(feed.identity)
     else:
         start = replay_start or clock.now()
         name = f"{feed.identity}@{replay_start.isoformat() if replay_start else ''}"
-        found = Begin(micros(start) * 1000, name, within=None)
-    if feed.ends_at is not None and feed.ends_at < found.at:
+        found = Begin(name, at=micros(start) * 1000)
+    if feed.ends_at is not None and found.at is not None and feed.ends_at < found.at:
         raise FeedRefused(
             f"the replay files of {feed.venue} end at {_iso(feed.ends_at)}, before the replay begins at "
             f"{_iso(found.at)}; set THOR_CLOCK=replay and THOR_REPLAY_START to a time in the files."

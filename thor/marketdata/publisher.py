@@ -33,15 +33,14 @@ LEASE = timedelta(seconds=3)
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Where publishing begins: `at` (ns) for a run that is new, and the name of the run.
+    """How a run of publication begins: its name, and the data time (ns) from which everything is published.
 
-    `within` (ns), where set, is the longest gap that is filled after a restart; a live feed that was away for longer
-    begins now, because the bars of so long ago are settled.
+    Without a time the feed is live: it begins now. After a restart it fills a gap of up to AMEND_FOR; if it was away
+    for longer it begins now again, because the bars of so long ago are settled.
     """
 
-    at: int
     run: str
-    within: int | None = AMEND_FOR
+    at: int | None = None
 
 
 class Publisher:
@@ -106,19 +105,24 @@ class Publisher:
     def _take_up(self, now: int) -> None:
         """Find out where to go on: after what was published in this run, else at its beginning."""
         self._position = stream.position(self._client, self.venue)
-        begin, known = self._begin, self._position
-        continues = known is not None and known.run == begin.run
-        if continues and known is not None and begin.within is not None:
-            continues = now - known.watermark <= begin.within
-        self._since = known.watermark if continues and known is not None else begin.at if begin.within is None else now
+        known = self._position
+        resumed = known is not None and self._goes_on(known, now)
+        self._since = known.watermark if known is not None and resumed else self._begin.at
+        if self._since is None:
+            self._since = now
         self.leading = True
         emit(
             "thor.feed.started",
             venue=self.venue,
             source=self.feed.source,
             since=np.datetime64(self._since, "ns"),
-            resumed=continues,
+            resumed=resumed,
         )
+
+    def _goes_on(self, known: Position, now: int) -> bool:
+        """Say whether publishing continues after a known position, or begins anew."""
+        recent = self._begin.at is not None or now - known.watermark <= AMEND_FOR
+        return known.run == self._begin.run and recent
 
     def _watermark_due(self, since: int, watermark: int, quiet: int) -> bool:
         self._quiet_turns += 1

@@ -53,7 +53,7 @@ def batch_of(ticks: Sequence[tuple[str, int, float, float]], watermark: int, *, 
 
 def feed_through(feed: Feed, client: redis.Redis, start: int, now: int, *, name: str = "here") -> Publisher:
     """Publish everything of a feed from `start` up to `now` (ns) and return the publisher."""
-    publisher = Publisher(feed, client, name, Begin(start, "run", within=None))
+    publisher = Publisher(feed, client, name, Begin("run", at=start))
     while publisher.turn(now):
         pass
     publisher.turn(now, quiet=0)

@@ -39,7 +39,7 @@ def make_feed() -> ReplayFeed:
 
 def publish(client: redis.Redis, now: int) -> None:
     """Publish what is due, as a feed process does that has just started."""
-    publisher = Publisher(make_feed(), client, "feeder", Begin(START, "run", within=None))
+    publisher = Publisher(make_feed(), client, "feeder", Begin("run", at=START))
     while publisher.turn(now, quiet=0):
         pass
 

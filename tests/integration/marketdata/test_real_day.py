@@ -58,7 +58,7 @@ def stored_bars(symbol: str) -> dict[datetime, tuple[Any, ...]]:
 def test_replayed_ticks_give_the_bars_of_an_independent_computation(store: redis.Redis, lean: Path) -> None:
     files = tick_files(lean, "spy", "ibm")
     (feed,) = open_feeds("replay", FeedRequest(files=files), venues=[VENUE])
-    publisher = Publisher(feed, store, "here", Begin(ns(START), "run", within=None))
+    publisher = Publisher(feed, store, "here", Begin("run", at=ns(START)))
 
     # Fifty-odd looks at the day, each 20 minutes of it, with the flush every third time.
     now, end, looks = ns(START), ns(END), 0

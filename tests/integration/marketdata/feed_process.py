@@ -1,0 +1,75 @@
+"""Run `manage.py run_feed` as a process of its own, with a database and a Valkey of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass
+class FeedProcesses:
+    """Start and end feed processes that share an environment."""
+
+    env: dict[str, str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120, check=False)
+
+    def start(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
+        """Start run_feed and return its process; stdout and stderr come together."""
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "run_feed", *arguments],
+            cwd=ROOT,
+            env={**self.env, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def end_all(self) -> None:
+        """Kill what still runs."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self.started.clear()
+
+
+def stop(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> tuple[int, float, str]:
+    """Send a signal; return exit status, seconds until the end, and everything that was printed."""
+    began = time.monotonic()
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=20)
+    return process.returncode, time.monotonic() - began, output
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
+    """Wait until the condition holds, and return what it gave; fail after `seconds`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            found = condition()
+        except redis.ConnectionError:
+            found = None
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("nothing happened in time")
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without anything that configures Thor."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("THOR_", "DATABASE_", "REDIS_"))}

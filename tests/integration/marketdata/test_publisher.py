@@ -1,0 +1,121 @@
+"""Publishing: cut between instants, resumed where it stopped, one snapshot a symbol and batch."""
+
+import json
+
+import numpy as np
+import pytest
+import redis
+
+from tests.integration.marketdata.conftest import ns
+from tests.integration.marketdata.publishing import feed_through
+from thor.marketdata import keys, publisher, stream
+from thor.marketdata.bars import MINUTE
+from thor.marketdata.feeds.recording import recording
+from thor.marketdata.feeds.replay import ReplayFeed
+from thor.marketdata.foldbook import AMEND_FOR
+from thor.marketdata.publisher import Begin, Publisher
+
+VENUE = "us_equities"
+T0 = ns("2013-10-07T13:30")
+
+
+def feed_of(*instants: int, price: float = 10.0) -> ReplayFeed:
+    at = np.array(instants)
+    count = len(instants)
+    made = recording("SPY", VENUE, "SPY", "trade", at, price=np.full(count, price), size=np.full(count, 2.0))
+    return ReplayFeed(VENUE, [made])
+
+
+def batches(store: redis.Redis) -> list[stream.TickBatch]:
+    return [batch for _, batch in stream.read(store, VENUE, after="0-0", count=1000)[0]]
+
+
+def test_large_batches_are_cut_between_instants(store: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "MOST_TICKS", 3)
+    offsets = [1, 2, 2, 2, 2, 2, 3, 4, 5, 5]
+
+    feed_through(feed_of(*(T0 + offset for offset in offsets)), store, T0, T0 + 100)
+
+    sent = [(batch.at - T0).tolist() for batch in batches(store) if len(batch)]
+    assert sent == [[1], [2, 2, 2, 2, 2], [3, 4, 5, 5]] or sent == [[1], [2, 2, 2, 2, 2], [3, 4], [5, 5]]
+    assert all(batch.at.max() < batch.watermark for batch in batches(store) if len(batch))
+
+
+def test_ticks_of_one_instant_stay_together_however_many(store: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "MOST_TICKS", 3)
+
+    feed_through(feed_of(*[T0 + 1] * 9), store, T0, T0 + 100)
+
+    assert [len(batch) for batch in batches(store) if len(batch)] == [9]
+
+
+def test_a_silent_feed_publishes_its_watermark(store: redis.Redis) -> None:
+    quiet = Publisher(feed_of(T0 + 10 * MINUTE), store, "here", Begin("run", at=T0))
+
+    for offset in range(1, 9):
+        quiet.turn(T0 + offset)
+
+    assert [batch.watermark - T0 for batch in batches(store)] == [4, 8]
+
+
+def test_a_watermark_that_passes_a_minute_is_published_at_once(store: redis.Redis) -> None:
+    quiet = Publisher(feed_of(T0 + 10 * MINUTE), store, "here", Begin("run", at=T0))
+
+    quiet.turn(T0 + MINUTE)
+
+    assert [batch.watermark for batch in batches(store)] == [T0 + MINUTE]
+
+
+def test_a_second_publisher_stands_by_and_goes_on_where_the_first_stopped(store: redis.Redis) -> None:
+    feed = feed_of(*(T0 + offset for offset in range(10)))
+    first = Publisher(feed, store, "first", Begin("run", at=T0))
+    second = Publisher(feed, store, "second", Begin("run", at=T0))
+
+    first.turn(T0 + 4)
+    second.turn(T0 + 6)
+    assert (first.leading, second.leading) == (True, False)
+    first.stop()
+    second.turn(T0 + 10)
+    first.turn(T0 + 10)
+
+    assert (first.leading, second.leading) == (False, True)
+    assert [(batch.at - T0).tolist() for batch in batches(store)] == [[0, 1, 2, 3], [4, 5, 6, 7, 8, 9]]
+
+
+def test_a_live_feed_begins_now_and_fills_a_short_gap_but_not_a_long_one(store: redis.Redis) -> None:
+    def restarted(*turns: int) -> int:
+        live = Publisher(feed_of(T0 + 1), store, "here", Begin("run"))
+        for now in turns:
+            live.turn(now, quiet=0)
+        return int(batches(store)[-1].watermark) if batches(store) else 0
+
+    assert restarted(T0 + 10) == 0
+    assert restarted(T0 + 10, T0 + 20) == T0 + 20
+    assert restarted(T0 + 20 + AMEND_FOR) == T0 + 20 + AMEND_FOR
+    assert restarted(T0 + 21 + 2 * AMEND_FOR) == T0 + 20 + AMEND_FOR
+    assert restarted(T0 + 21 + 2 * AMEND_FOR, T0 + 22 + 2 * AMEND_FOR) == T0 + 22 + 2 * AMEND_FOR
+
+
+def test_another_run_numbers_its_ticks_from_nothing(store: redis.Redis) -> None:
+    feed = feed_of(T0 + 1, T0 + 2)
+    for run in ("one", "two"):
+        Publisher(feed, store, "here", Begin(run, at=T0)).turn(T0 + 5)
+
+    assert [(batch.run, batch.first, len(batch)) for batch in batches(store)] == [("one", 0, 2), ("two", 0, 2)]
+
+
+def test_snapshots_hold_the_last_price_and_the_volume_of_the_day(store: redis.Redis) -> None:
+    listener = store.pubsub(ignore_subscribe_messages=True)
+    listener.subscribe(keys.quote_channel("SPY"))
+    listener.get_message(timeout=1)
+    feed = feed_of(T0 + 1, T0 + 2, T0 + 20)
+
+    for now in (T0 + 10, T0 + 30):
+        # A new process each time: it takes over what was published before.
+        Publisher(feed, store, "here", Begin("run", at=T0)).turn(now)
+
+    found = json.loads(store.hget(keys.LATEST_QUOTES, "SPY") or b"")
+    assert (found["last"], found["volume"], found["source"], found["venue"]) == (10.0, 6.0, "REPLAY", VENUE)
+    heard = [json.loads(message["data"])["volume"] for _ in range(2) if (message := listener.get_message(timeout=1))]
+    assert heard == [4.0, 6.0]
+    listener.close()
