@@ -1,4 +1,4 @@
-"""Fold every tick into one-minute bars and keep each session's live figures, once a second.
+"""Fold every tick into one-minute bars, once a second.
 
 A slot that was missed needs no repeat: the next one drains the stream from where the last pass ended.
 """
