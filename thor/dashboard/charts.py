@@ -1,8 +1,8 @@
 """Turn bars into a Plotly figure; pure: rows in, a JSON-able mapping out.
 
-Colours are written as the names of the style sheet's custom properties, `var(--rise)`, and chart.js puts their values in,
-so that one figure serves light and dark. Plotly has no zones on its axes: x is the market's own wall time, without offset.
-A candle that rose is hollow and one that fell is filled, so that colour is not the only sign.
+Colours are written as the names of the style sheet's custom properties, `var(--rise)`, and chart.js puts their values
+in, so that one figure serves light and dark. Plotly has no zones on its axes: x is the market's own wall time, without
+an offset. A candle that rose is hollow and one that fell is filled, so that colour is not the only sign.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -93,13 +93,16 @@ def _candles(bars: Sequence[BarRow], x: list[str], utc: list[str], style: Style)
         "name": style.symbol,
         "x": x,
         **prices,
-        "customdata": utc,
+        "customdata": [[stamp, float(bar.volume)] for stamp, bar in zip(utc, bars, strict=True)],
         "increasing": {"line": {"color": "var(--rise)", "width": 1}, "fillcolor": "var(--surface)"},
         "decreasing": {"line": {"color": "var(--fall)", "width": 1}, "fillcolor": "var(--fall)"},
         "hovertemplate": "<br>".join(
-            ["%{customdata}", *(f"{name[0].upper()} %{{{name}{number}}}" for name in prices)]
-        )
-        + "<extra></extra>",
+            [
+                "%{customdata[0]}",
+                *(f"{name[0].upper()} %{{{name}{number}}}" for name in prices),
+                "Volume %{customdata[1]:,}<extra></extra>",
+            ]
+        ),
     }
 
 
@@ -133,7 +136,8 @@ def _layout(style: Style) -> dict[str, Any]:
         # The same value on each refresh keeps the zoom that a person chose.
         "uirevision": style.symbol,
         "autosize": True,
-        "margin": {"l": 8, "r": 62, "t": 8, "b": 34},
+        # On the left there is room for half a tick label: the first one carries the date, and none is drawn in part.
+        "margin": {"l": 36, "r": 62, "t": 8, "b": 34},
         "paper_bgcolor": "var(--surface)",
         "plot_bgcolor": "var(--surface)",
         "font": {"color": "var(--muted)", "family": "var(--font)", "size": 11},
@@ -143,5 +147,12 @@ def _layout(style: Style) -> dict[str, Any]:
         "showlegend": False,
         "xaxis": {**axis, "type": "date", "fixedrange": False, "rangeslider": {"visible": False}, "anchor": "y2"},
         "yaxis": {**axis, "domain": [0.24, 1], "side": "right", "tickformat": f",.{style.decimals}f"},
-        "yaxis2": {**axis, "domain": [0, 0.18], "side": "right", "tickformat": "~s", "nticks": 3, "rangemode": "tozero"},
+        "yaxis2": {
+            **axis,
+            "domain": [0, 0.18],
+            "side": "right",
+            "tickformat": "~s",
+            "nticks": 3,
+            "rangemode": "tozero",
+        },
     }

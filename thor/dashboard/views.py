@@ -2,11 +2,13 @@
 
 import functools
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
+from django.utils.cache import get_conditional_response
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
 from thor.dashboard import bars, plotlyjs
@@ -60,11 +62,14 @@ def live(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/live.html", board(read_now()))
 
 
-@never_cache
+@cache_control(private=True, no_cache=True)
 @require_safe
 @speaking
 def chart(request: HttpRequest, symbol: str) -> HttpResponse:
-    """Answer the figure of a symbol as JSON: 404 for an unknown symbol, 400 and one sentence for bad bounds."""
+    """Answer the figure of a symbol as JSON: 404 for an unknown symbol, 400 and one sentence for bad bounds.
+
+    A browser that has the figure already, by its ETag, is told so instead.
+    """
     instrument = Instrument.objects.filter(symbol=symbol).first()
     if instrument is None:
         return JsonResponse({"error": f"There is no symbol {symbol!r}."}, status=404)
@@ -73,7 +78,13 @@ def chart(request: HttpRequest, symbol: str) -> HttpResponse:
         question = bars.read_question(request.GET.dict(), now)
     except bars.BadQuestion as error:
         return JsonResponse({"error": str(error)}, status=400)
-    return JsonResponse(bars.answer(instrument, question, now))
+    known = HttpResponse()
+    known.headers["ETag"] = etag = bars.fingerprint(instrument, question)
+    answered = get_conditional_response(request, etag=etag or None, response=known)
+    if answered is not None and answered.status_code == HTTPStatus.NOT_MODIFIED:
+        return answered
+    headers = {"ETag": etag} if etag else {}
+    return JsonResponse(bars.answer(instrument, question, now), headers=headers)
 
 
 def flower_url() -> str:

@@ -92,7 +92,7 @@ def countdown_text(left: timedelta) -> str:
 
 
 def duration_text(milliseconds: float | None) -> str:
-    """Write a duration with the two or three figures that matter: `12 ms`, `1.4 s`, `3 min 20 s`, `2 h 05 min`, `3 d`."""
+    """Write a duration with the two or three figures that matter: `12 ms`, `1.4 s`, `3 min 20 s`, `3 d`."""
     if milliseconds is None:
         return "–"
     if milliseconds < 0:

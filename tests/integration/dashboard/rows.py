@@ -1,5 +1,6 @@
 """Rows for the dashboard's tests: entries, runs and bars as the layers below would write them."""
 
+import math
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -52,7 +53,7 @@ def make_run(entry: Entry, at: datetime = TUESDAY, state: str = State.SUCCEEDED,
 
 
 def make_bars(symbol: str, count: int, until: datetime = TUESDAY, source: str = "simulated") -> list[Bar]:
-    """Write `count` bars of one minute that end at `until`: a price that climbs and falls by turns."""
+    """Write `count` bars of one minute that end at `until`: a price that wanders."""
     instrument = Instrument.objects.get(symbol=symbol)
     return Bar.objects.bulk_create(
         _bar(instrument, until - (count - index) * MINUTE, index, source) for index in range(count)
@@ -60,18 +61,24 @@ def make_bars(symbol: str, count: int, until: datetime = TUESDAY, source: str = 
 
 
 def _bar(instrument: Instrument, start_at: datetime, index: int, source: str) -> Bar:
-    middle = Decimal(500) + Decimal(index % 17 - 8) / 4 + Decimal(index) / 50
-    step = Decimal("0.35") if index % 3 else Decimal("-0.55")
+    middle, close = _price(index), _price(index + 1)
+    wick = Decimal(5 + index * 7 % 11) / 40
     return Bar(
         instrument=instrument,
         start_at=start_at,
         open=middle,
-        high=middle + 1,
-        low=middle - 1,
-        close=middle + step,
-        volume=Decimal(1000 + index % 7 * 130),
+        high=max(middle, close) + wick,
+        low=min(middle, close) - wick,
+        close=close,
+        volume=Decimal(1000 + index * 37 % 29 * 130),
         trades=40,
-        vwap=middle + step / 2,
+        vwap=(middle + close) / 2,
         ticks=90,
         source=source,
     )
+
+
+def _price(index: int) -> Decimal:
+    """Return a price that wanders, the same at each call."""
+    drift = 6 * math.sin(index / 37) + 1.5 * math.sin(index / 5) + 0.8 * math.sin(index * 1.9) + index / 60
+    return Decimal(f"{500 + drift:.2f}")

@@ -55,6 +55,30 @@ def test_the_average_begins_at_the_sessions_open_even_where_that_is_not_drawn(tr
     assert drawn[-1] == pytest.approx(float(value / sum(bar.volume for bar in bars)), abs=1e-4)
 
 
+def test_a_figure_that_the_browser_has_is_not_made_again(trader: Client) -> None:
+    make_bars("SPY", 30)
+    first = trader.get("/chart/SPY.json")
+
+    again = trader.get("/chart/SPY.json", headers={"if-none-match": first["ETag"]})
+
+    assert again.status_code == 304
+    assert again.content == b""
+    assert "no-cache" in again["Cache-Control"]
+
+
+def test_a_bar_that_was_amended_makes_another_figure(trader: Client) -> None:
+    bars = make_bars("SPY", 30)
+    first = trader.get("/chart/SPY.json")
+    bars[-1].ticks += 1
+    bars[-1].save()
+
+    assert trader.get("/chart/SPY.json", headers={"if-none-match": first["ETag"]}).status_code == 200
+
+
+def test_an_answer_without_bars_has_no_mark_since_its_sentence_moves_with_time(trader: Client) -> None:
+    assert "ETag" not in trader.get("/chart/SPY.json").headers
+
+
 def test_without_bars_it_says_that_the_market_is_open(trader: Client) -> None:
     answer = trader.get("/chart/SPY.json").json()
 

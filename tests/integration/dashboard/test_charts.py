@@ -56,7 +56,7 @@ def test_the_axis_is_the_markets_own_time_and_the_label_is_utc() -> None:
     candles = charts.figure([row(0, "10")], [None], STYLE)["data"][0]
 
     assert candles["x"] == ["2024-07-09 09:30:00"]
-    assert candles["customdata"] == ["2024-07-09 13:30:00 UTC"]
+    assert candles["customdata"] == [["2024-07-09 13:30:00 UTC", 100.0]]
 
 
 def test_vwap_is_weighted_with_volume() -> None:

@@ -116,7 +116,7 @@ def test_entries_show_what_they_are_and_lead_to_their_row_in_the_admin(trader: C
     assert entry.task is not None
     link = reverse("admin:django_celery_beat_periodictask_change", args=[entry.task.pk])
     assert f'<a href="{link}">vwap_minute</a>' in page
-    assert "missed</span> <span class=\"less\">deadline</span>" in page
+    assert 'missed</span> <span class="less">deadline</span>' in page
     assert 'title="2024-07-09 13:59:00 UTC">09:59 <span class="zone">EDT</span></time>' in page
     assert 'title="2024-07-09 14:01:00 UTC">10:01 <span class="zone">EDT</span></time>' in page
 
@@ -159,9 +159,7 @@ def test_empty_states_are_spoken(trader: Client, monkeypatch: pytest.MonkeyPatch
     assert "No feed has published yet." in page
 
 
-def test_without_markets_and_instruments_the_page_still_stands(
-    trader: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_markets_and_instruments_the_page_still_stands(trader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("thor.markets.selectors.status_board", lambda at: [])
     monkeypatch.setattr("thor.marketdata.selectors.symbols", list)
 

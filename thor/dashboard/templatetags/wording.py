@@ -21,9 +21,7 @@ def moment(context: Context, at: datetime | None, zone: str = "UTC", *, show_zon
         return "–"
     name = format_html(' <span class="zone">{}</span>', wording.zone_text(at, zone)) if show_zone else ""
     text = wording.local_text(at, zone, context["now"].at)
-    return format_html(
-        '<time datetime="{}" title="{}">{}{}</time>', at.isoformat(), wording.utc_text(at), text, name
-    )
+    return format_html('<time datetime="{}" title="{}">{}{}</time>', at.isoformat(), wording.utc_text(at), text, name)
 
 
 @register.simple_tag(takes_context=True)
@@ -41,8 +39,8 @@ def local_clock(context: Context, zone: str) -> SafeString:
     at = context["now"].at
     local = at.astimezone(ZoneInfo(zone))
     return format_html(
-        '<time datetime="{}" title="{}">{} <span data-clock="{}">{}</span></time> <span class="zone">{}</span>',
-        *(at.isoformat(), wording.utc_text(at), f"{local:%a}", zone, f"{local:%H:%M:%S}", wording.zone_text(at, zone)),
+        '<time datetime="{}" title="{}"><span data-clock="{}">{}</span></time> <span class="zone">{} {}</span>',
+        *(at.isoformat(), wording.utc_text(at), zone, f"{local:%H:%M:%S}", f"{local:%a}", wording.zone_text(at, zone)),
     )
 
 
@@ -72,5 +70,8 @@ def duration(value: timedelta | float | None) -> str:
 
 def _written(mark: wording.Mark) -> SafeString:
     return format_html(
-        '<span class="mark {}"><span class="sign" aria-hidden="true">{}</span> {}</span>', mark.tone, mark.sign, mark.word
+        '<span class="mark {}"><span class="sign" aria-hidden="true">{}</span> {}</span>',
+        mark.tone,
+        mark.sign,
+        mark.word,
     )

@@ -9,6 +9,7 @@
   const config = { displayModeBar: false, responsive: true };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let drawn = ""; // the answer that is on the screen
+  let mark = ""; // its ETag: bars change once a minute, and only then is there something to draw
   let asked = 0;
 
   // Put the values of the style sheet's custom properties where the figure names them.
@@ -51,7 +52,10 @@
       const response = await fetch(`${address}?minutes=${minutes}`, { signal: AbortSignal.timeout(5000) });
       // live.js says when the server does not answer, and goes to the log-in when it asks for one.
       if (!response.ok || response.redirected) return;
+      const found = response.headers.get("ETag") || "";
+      if (found && found === mark) return;
       text = await response.text();
+      if (ticket === asked) mark = found;
     } catch {
       return;
     }

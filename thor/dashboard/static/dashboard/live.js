@@ -56,10 +56,7 @@
   }
 
   async function ask() {
-    const response = await fetch(status.dataset.url, {
-      signal: AbortSignal.timeout(PATIENCE_MS),
-      headers: { "X-Requested-With": "fetch" },
-    });
+    const response = await fetch(status.dataset.url, { signal: AbortSignal.timeout(PATIENCE_MS) });
     if (response.redirected) return location.reload(); // logged out meanwhile: the reload leads to the log-in
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
