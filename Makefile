@@ -7,7 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Twice quiet: warnings are about indexes and are no use to whoever waits; errors are still shown.
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 # The dependencies named in pyproject.toml, one a line; arguments are the extras that are wanted as well.
 NAMES := $(BIN)/python -c 'import sys, tomllib; \
   project = tomllib.load(open("pyproject.toml", "rb"))["project"]; extras = project["optional-dependencies"]; \
@@ -55,7 +56,7 @@ format: $(VENV)/.dev ## Rewrite the code in the one format, and mend what can be
 lock: $(BIN)/python ## Write constraints.txt anew from the newest versions that fit together
 	@echo "Finding the newest versions (a minute or two)."
 	@$(BIN)/python -m venv --clear $(VENV)/lock
-	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check -r <($(NAMES) dev)
+	@$(VENV)/lock/bin/python -m pip -qq --disable-pip-version-check install -r <($(NAMES) dev)
 	@{ echo "# Exact versions that are tested together. 'make lock' writes this file anew."; \
 	   $(VENV)/lock/bin/python -m pip --disable-pip-version-check freeze; } > constraints.new
 	@mv constraints.new constraints.txt
