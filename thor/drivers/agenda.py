@@ -1,7 +1,7 @@
 """The lines of the schedule, ordered by when each is due next: what is due costs O(log n), not a look at every line."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
 from uuid import UUID
@@ -27,7 +27,7 @@ class Agenda:
             del self._places[row.id]
         self.rows = rows
         for row in changed:
-            self.put(row, next_at(row.timed, after=max(after, row.timed.since)))
+            self.put(row, next_at(row.timed, after=after))
         return changed, gone
 
     def put(self, row: Row, at: datetime | None) -> None:
@@ -49,10 +49,8 @@ class Agenda:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def of_market(self, market: str) -> Iterable[Row]:
-        """Return the job lines that depend on a market."""
-        return [row for row in self.rows.values() if row.spec is not None and row.timed.market == market]
-
     def _differs(self, row: Row) -> bool:
         known = self.rows.get(row.id)
-        return known is None or known.version != row.version or known.timed.since != row.timed.since
+        if known is None or known.version != row.version or known.timed.since != row.timed.since:
+            return True
+        return known.timed.sessions is not row.timed.sessions  # the calendar was read anew

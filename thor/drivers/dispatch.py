@@ -124,7 +124,7 @@ class Dispatcher:
             entry=run.entry,
             nominal_at=run.nominal_at,
             deadline_at=run.deadline_at,
-            market=run.market or None,
+            market=run.market,
             session_date=run.session_date,
             origin=run.origin,
             folded=run.count - 1,
@@ -199,6 +199,6 @@ def _identity(row: Row) -> dict[str, Any]:
         "entry": row.id,
         "name": row.name[:200],
         "task": row.task[:200],
-        "market": row.timed.market or "",
+        "market": row.timed.market,
         "queue": str(row.options.get("queue") or ""),
     }

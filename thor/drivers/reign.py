@@ -38,6 +38,7 @@ class Reign:
         self.is_stopping = False
         self._wake = threading.Event()
         self._trouble = ""
+        self._is_redis_away = False
 
     def stop(self) -> None:
         """End after the batch in hand."""
@@ -108,13 +109,13 @@ class Reign:
         self._trouble = trouble
 
     def _recovered(self) -> None:
+        """Say once that something is away, and once that it is back."""
         if self._trouble:
             logger.warning("the database answers again")
             self._trouble = ""
-        if not self.elector.reachable and not self._redis_said:
-            logger.error("Redis does not answer; nobody can lead until it does")
-        if self.elector.reachable and self._redis_said:
-            logger.warning("Redis answers again")
-        self._redis_said = not self.elector.reachable
-
-    _redis_said = False
+        if self._is_redis_away == self.elector.reachable:
+            self._is_redis_away = not self.elector.reachable
+            if self._is_redis_away:
+                logger.error("Redis does not answer; nobody can lead until it does")
+            else:
+                logger.warning("Redis answers again")

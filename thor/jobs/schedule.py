@@ -209,7 +209,7 @@ def _timed(task: PeriodicTask, entry: Entry, spec: JobSpec | None) -> TimedEntry
         since=entry.since,
         window=window,
         sessions=sessions,
-        market=entry.market or None,
+        market=entry.market,
         start=task.start_time,
         until=task.expires,
         paused=is_paused(entry),

@@ -65,7 +65,7 @@ class Entry:
     since: datetime
     window: Window = field(default_factory=Always)
     sessions: Sessions | None = None
-    market: str | None = None
+    market: str = ""
     also_at: frozenset[str] = frozenset()
     start: datetime | None = None
     until: datetime | None = None

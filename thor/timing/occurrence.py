@@ -23,14 +23,14 @@ def run_id(entry: UUID, nominal_at: datetime, origin: str = "") -> UUID:
 class Occurrence:
     """Owe one run: this entry, at this instant.
 
-    `nominal_at` is the slot, never the moment of deciding; at `deadline_at` the run may no longer begin.
+    `market` is empty for work that belongs to none. `nominal_at` is the slot, never the moment of deciding; at `deadline_at` the run may no longer begin.
     `folded` counts the earlier slots of a replay that this run stands for, from `folded_from` on.
     """
 
     entry: UUID
     nominal_at: datetime
     deadline_at: datetime
-    market: str | None = None
+    market: str = ""
     session_date: date | None = None
     origin: str = ""
     folded: int = 0

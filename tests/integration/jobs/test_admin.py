@@ -1,0 +1,47 @@
+"""The admin opens: every list and form of every room."""
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from tests.integration.drivers.conftest import START
+from thor.jobs.models import Entry
+from thor.jobs.sync import sync_jobs
+from thor.leadership.term import raise_term
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+def names() -> list[str]:
+    return [f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry]
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_list_opens(boss: Client, name: str) -> None:
+    sync_jobs(at=START)
+    raise_term("tester", at=START)
+
+    assert boss.get(reverse(f"admin:{name}_changelist")).status_code == 200
+
+
+def test_an_entry_opens_and_links_to_its_periodic_task(boss: Client) -> None:
+    sync_jobs(at=START)
+    entry = Entry.objects.get(name="intraday @ crypto")
+
+    listed = boss.get(reverse("admin:jobs_entry_changelist")).content.decode()
+
+    assert f"/admin/django_celery_beat/periodictask/{entry.task_id}/change/" in listed
+    assert boss.get(reverse("admin:jobs_entry_change", args=[entry.pk])).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["jobs_run", "jobs_entry", "leadership_leader"])
+def test_the_ledger_cannot_be_written_by_hand(boss: Client, name: str) -> None:
+    assert boss.get(reverse(f"admin:{name}_add")).status_code == 403
