@@ -1,7 +1,8 @@
 """A closed bar on its way to the database: one item of the queue, readable JSON with exact decimals."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
@@ -38,26 +39,26 @@ class ClosedBar:
 
     def encode(self) -> bytes:
         """Return the item of the queue."""
-        return json.dumps(asdict(self), default=str).encode()
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}, default=str).encode()
 
 
-def from_row(symbol: str, row: Any, turnover: int, source: str) -> ClosedBar:
-    """Return the bar of a row of the fold (dtype `bars.ROW`) and its turnover in units of 10^-16."""
+def from_row(symbol: str, row: Mapping[str, Any], turnover: int, source: str) -> ClosedBar:
+    """Return the bar of a row of the fold (fields of `bars.ROW`) and its turnover in units of 10^-16."""
     bid, ask = _price(row["bid"]), _price(row["ask"])
     return ClosedBar(
         symbol=symbol,
-        start=int(row["minute"]) // (MINUTE // 60),
+        start=row["minute"] // (MINUTE // 60),
         open=exact(row["open"]),
         high=exact(row["high"]),
         low=exact(row["low"]),
         close=exact(row["close"]),
-        volume=in_units(int(row["volume"])),
-        trades=int(row["trades"]),
-        vwap=_vwap(turnover, int(row["volume"])),
+        volume=in_units(row["volume"]),
+        trades=row["trades"],
+        vwap=_vwap(turnover, row["volume"]),
         bid=bid,
         ask=ask,
         spread=ask - bid if bid is not None and ask is not None else None,
-        ticks=int(row["ticks"]),
+        ticks=row["ticks"],
         source=source,
     )
 
@@ -87,7 +88,7 @@ def in_units(units: int) -> Decimal:
 def exact(price: float) -> Decimal:
     """Return the price as the source wrote it, to eight places."""
     # str() of a float is its shortest spelling, which is the number that the source wrote.
-    found = Decimal(str(float(price)))
+    found = Decimal(str(price))
     return found if found.as_tuple().exponent >= -8 else round(found, 8)  # type: ignore[operator]
 
 

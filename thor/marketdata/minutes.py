@@ -50,16 +50,18 @@ class MinuteTable:
         """Give the bars that nobody has yet, or of which more is known since they were sent, and note them as sent."""
         due = np.flatnonzero((self.rows["trades"] > 0) & (self.rows["ticks"] > self.rows["sent"]))
         symbols = list(self.place)
-        for place in due:
-            yield from_row(symbols[place], self.rows[place], self.turnover[place], source)
+        for place, row in zip(due, self.rows[due].tolist(), strict=True):
+            figures = dict(zip(KEPT.names or (), row, strict=True))
+            yield from_row(symbols[place], figures, self.turnover[place], source)
         self.rows["sent"][due] = self.rows["ticks"][due]
 
     def uncounted(self) -> Iterator[tuple[str, int, float, int]]:
         """Give (symbol, volume not in the totals yet, last price, its time), and note it as counted."""
+        traded = np.flatnonzero(self.rows["trades"] > 0)
         symbols = list(self.place)
-        for place in np.flatnonzero(self.rows["trades"] > 0):
-            row = self.rows[place]
-            yield symbols[place], int(row["volume"] - row["counted"]), float(row["close"]), int(row["close_at"])
+        columns = self.rows[traded][["volume", "counted", "close", "close_at"]].tolist()
+        for place, (volume, counted, price, price_at) in zip(traded, columns, strict=True):
+            yield symbols[place], volume - counted, price, price_at
         self.rows["counted"] = self.rows["volume"]
 
     def encode(self) -> bytes:

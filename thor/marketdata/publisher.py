@@ -110,6 +110,8 @@ class Publisher:
         self._since = known.watermark if known is not None and resumed else self._begin.at
         if self._since is None:
             self._since = now
+        if known is not None and known.run != self._begin.run:
+            self._snapshots.clear(self._client)
         self.leading = True
         emit(
             "thor.feed.started",

@@ -36,6 +36,14 @@ class Snapshots:
             same = found.get("source") == source and found.get("venue") == self._venue
             self._known[symbol] = found if same else {}
 
+    def clear(self, client: redis.Redis) -> None:
+        """Take away the snapshots of this venue: a new run begins, and they belong to an old one."""
+        found = cast("dict[bytes, bytes]", client.hgetall(keys.LATEST_QUOTES))
+        mine = [symbol for symbol, raw in found.items() if json.loads(raw).get("venue") == self._venue]
+        if mine:
+            client.hdel(keys.LATEST_QUOTES, *mine)
+        self._known.clear()
+
     def forget(self) -> None:
         """Forget everything: what was published is to be read again."""
         self._known.clear()

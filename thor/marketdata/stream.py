@@ -3,6 +3,7 @@
 Publishing is one atomic script. It appends the batch, moves the publisher's position, writes the latest snapshots, and
 does all of it only if the caller still holds the venue's lease and the position is the one that the caller knows: of
 two publishers that both believe to feed a venue, the slower one changes nothing, and no tick is published twice.
+A batch without ticks replaces the one before it if that had none either, so a quiet weekend leaves one entry.
 """
 
 import json
@@ -28,13 +29,15 @@ local stream, feed, lease, quotes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('GET', lease) ~= ARGV[1] then return 'lease' end
 local position = redis.call('HGET', feed, 'position') or ''
 if position ~= ARGV[2] then return 'moved' end
-local fields, place = {}, 8
-for i = 1, tonumber(ARGV[8]) * 2 do fields[i] = ARGV[place + i] end
+local fields, place = {}, 9
+for i = 1, tonumber(ARGV[9]) * 2 do fields[i] = ARGV[place + i] end
 place = place + #fields
 local time = redis.call('TIME')
+local silent = redis.call('HGET', feed, 'silent')
+if ARGV[8] == '0' and silent and silent ~= '' then redis.call('XDEL', stream, silent) end
 local id = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[7], '*', unpack(fields))
 redis.call('HSET', feed, 'position', ARGV[3], 'watermark', ARGV[4], 'sequence', ARGV[5], 'source', ARGV[6],
-           'published_at', time[1] .. '.' .. string.format('%06d', time[2]))
+           'silent', ARGV[8] == '0' and id or '', 'published_at', time[1] .. '.' .. string.format('%06d', time[2]))
 while place < #ARGV do
   redis.call('HSET', quotes, ARGV[place + 1], ARGV[place + 2])
   redis.call('PUBLISH', 'live_data:quotes:' .. ARGV[place + 1], ARGV[place + 2])
@@ -116,6 +119,7 @@ def publish(
         to.sequence,
         to.source,
         MOST_BATCHES,
+        len(batch),
         len(fields),
     ]
     arguments += [part for pair in fields.items() for part in pair]

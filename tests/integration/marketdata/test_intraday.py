@@ -120,11 +120,11 @@ def test_folded_batches_leave_the_stream_after_six_hours_of_data_time(store: red
     script = Script(store)
     script.send(T0, ("SPY", T0 - 1, 600.0, 1.0))
     intraday.step_once(market=VENUE, at=at(0))
-    script.send(T0 + stream.KEEP_NS - 10**6)
+    script.send(T0 + stream.KEEP_NS - 10**6, ("SPY", T0 + 1, 600.0, 1.0))
     intraday.step_once(market=VENUE, at=at(0))
     assert store.xlen(keys.stream(VENUE)) == 2
 
-    script.send(T0 + stream.KEEP_NS + 10**6)
+    script.send(T0 + stream.KEEP_NS + 10**6, ("SPY", T0 + 2, 600.0, 1.0))
     assert store.xlen(keys.stream(VENUE)) == 3
     intraday.step_once(market=VENUE, at=at(0))
     assert store.xlen(keys.stream(VENUE)) == 2

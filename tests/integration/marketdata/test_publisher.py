@@ -52,10 +52,32 @@ def test_ticks_of_one_instant_stay_together_however_many(store: redis.Redis, mon
 def test_a_silent_feed_publishes_its_watermark(store: redis.Redis) -> None:
     quiet = Publisher(feed_of(T0 + 10 * MINUTE), store, "here", Begin("run", at=T0))
 
+    seen = []
     for offset in range(1, 9):
         quiet.turn(T0 + offset)
+        seen.append([batch.watermark - T0 for batch in batches(store)])
 
-    assert [batch.watermark - T0 for batch in batches(store)] == [4, 8]
+    assert seen == [[]] * 3 + [[4]] * 4 + [[8]]
+
+
+def test_silence_between_ticks_leaves_one_entry(store: redis.Redis) -> None:
+    feed_through(feed_of(T0 + 10 * MINUTE, T0 + 20 * MINUTE), store, T0, T0 + 60 * MINUTE)
+    publisher = Publisher(feed_of(T0), store, "here", Begin("run", at=T0))
+    for minute in range(60, 90):
+        publisher.turn(T0 + minute * MINUTE)
+
+    assert [len(batch) for batch in batches(store)] == [1, 1, 0]
+    assert batches(store)[-1].watermark == T0 + 89 * MINUTE
+
+
+def test_a_new_run_takes_the_snapshots_of_the_old_one_away(store: redis.Redis) -> None:
+    store.hset(keys.LATEST_QUOTES, "BTCUSD", json.dumps({"venue": "crypto"}))
+    Publisher(feed_of(T0 + 1), store, "here", Begin("one", at=T0)).turn(T0 + 5)
+    assert store.hexists(keys.LATEST_QUOTES, "SPY")
+
+    Publisher(feed_of(T0 + 10), store, "here", Begin("two", at=T0)).turn(T0 + 5)
+
+    assert store.hkeys(keys.LATEST_QUOTES) == [b"BTCUSD"]
 
 
 def test_a_watermark_that_passes_a_minute_is_published_at_once(store: redis.Redis) -> None:

@@ -110,7 +110,8 @@ def _newest(bars: Iterable[ClosedBar]) -> list[ClosedBar]:
         known = found.get((bar.symbol, bar.start))
         if known is None or known.source != bar.source or bar.ticks > known.ticks:
             found[bar.symbol, bar.start] = bar
-    return list(found.values())
+    # In one order everywhere: two passes that lock the same rows in different orders would wait for each other.
+    return [found[key] for key in sorted(found)]
 
 
 def _row(bar: ClosedBar, instrument: int) -> dict[str, Any]:

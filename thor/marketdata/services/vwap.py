@@ -64,7 +64,7 @@ def _rows(marks: list[bytes], instruments: dict[str, int], at: datetime) -> list
                     "cumulative_volume": closed.in_units(volume),
                     "captured_at": at,
                 }
-    return list(rows.values())
+    return [rows[key] for key in sorted(rows)]  # in one order everywhere, so that two passes cannot deadlock
 
 
 def _minute(mark: bytes) -> datetime:
