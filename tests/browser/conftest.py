@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tests.integration.dashboard.rows import TUESDAY, make_person
@@ -108,8 +108,13 @@ def screenshot(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
+def _note(said: ConsoleMessage, complaints: list[str]) -> None:
+    if said.type in ("error", "warning"):
+        complaints.append(f"{said.text} {said.location.get('url', '')}")
+
+
 def _listen(page: Page, complaints: list[str]) -> None:
     # Violations of the Content-Security-Policy are errors on the console.
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("console", lambda said: _note(said, complaints))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("response", lambda got: complaints.append(f"{got.status} {got.url}") if got.status >= 400 else None)

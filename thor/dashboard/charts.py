@@ -7,7 +7,7 @@ an offset. A candle that rose is hollow and one that fell is filled, so that col
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo
 from thor.dashboard.wording import utc_text, zone_text
 
 NOTHING = Decimal(0)
+MINUTE = timedelta(minutes=1)
+SHORTEST = timedelta(minutes=30)
+_AXIS = {"gridcolor": "var(--line)", "linecolor": "var(--line)", "zeroline": False}
 
 
 class BarRow(Protocol):
@@ -46,7 +49,10 @@ def figure(bars: Sequence[BarRow], vwaps: Sequence[Decimal | None], style: Style
     """Return the figure of bars, of the VWAP at the end of each bar, and of volume below them."""
     x = [_wall(bar.start_at, style.zone) for bar in bars]
     utc = [utc_text(bar.start_at) for bar in bars]
-    return {"data": [_candles(bars, x, utc, style), _line(vwaps, x, style), _volume(bars, x)], "layout": _layout(style)}
+    return {
+        "data": [_candles(bars, x, utc, style), _line(vwaps, x, style), _volume(bars, x)],
+        "layout": {**_layout(style), "xaxis": _time_axis(bars, style)},
+    }
 
 
 def running_vwap(bars: Iterable[BarRow], opens: Sequence[datetime]) -> Iterator[Decimal | None]:
@@ -125,13 +131,24 @@ def _volume(bars: Sequence[BarRow], x: list[str]) -> dict[str, Any]:
         "x": x,
         "y": [float(bar.volume) for bar in bars],
         "yaxis": "y2",
+        "width": 45_000,
         "marker": {"color": "var(--volume)", "line": {"width": 0}},
         "hovertemplate": "Volume %{y:,}<extra></extra>",
     }
 
 
+def _time_axis(bars: Sequence[BarRow], style: Style) -> dict[str, Any]:
+    """Return the axis of time: as long as the bars, but not shorter than half an hour, where one bar would fill it."""
+    axis = {**_AXIS, "type": "date", "rangeslider": {"visible": False}, "anchor": "y2"}
+    last = bars[-1].start_at
+    if last - bars[0].start_at >= SHORTEST:
+        return {**axis, "autorange": True}
+    edges = (last - SHORTEST, last + MINUTE / 2)
+    return {**axis, "range": [_wall(at, style.zone) for at in edges]}
+
+
 def _layout(style: Style) -> dict[str, Any]:
-    axis = {"gridcolor": "var(--line)", "linecolor": "var(--line)", "zeroline": False, "fixedrange": True}
+    axis = {**_AXIS, "side": "right", "fixedrange": True}
     return {
         # The same value on each refresh keeps the zoom that a person chose.
         "uirevision": style.symbol,
@@ -145,12 +162,10 @@ def _layout(style: Style) -> dict[str, Any]:
         "hovermode": "x unified",
         "bargap": 0.25,
         "showlegend": False,
-        "xaxis": {**axis, "type": "date", "fixedrange": False, "rangeslider": {"visible": False}, "anchor": "y2"},
-        "yaxis": {**axis, "domain": [0.24, 1], "side": "right", "tickformat": f",.{style.decimals}f"},
+        "yaxis": {**axis, "domain": [0.24, 1], "tickformat": f",.{style.decimals}f"},
         "yaxis2": {
             **axis,
             "domain": [0, 0.18],
-            "side": "right",
             "tickformat": "~s",
             "nticks": 3,
             "rangemode": "tozero",

@@ -9,5 +9,6 @@ urlpatterns = [
     path("live/", views.live, name="live"),
     path("chart/<path:symbol>.json", views.chart, name="chart"),
     path("plotly-<str:version>.min.js", plotlyjs.script, name="plotly"),
+    path("favicon.ico", views.icon, name="icon"),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.utils.cache import get_conditional_response
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
@@ -85,6 +87,14 @@ def chart(request: HttpRequest, symbol: str) -> HttpResponse:
         return answered
     headers = {"ETag": etag} if etag else {}
     return JsonResponse(bars.answer(instrument, question, now), headers=headers)
+
+
+@login_not_required
+@cache_control(public=True, max_age=86_400)
+@require_safe
+def icon(request: HttpRequest) -> HttpResponse:
+    """Lead browsers to the icon where a page, such as the admin's, does not name it."""
+    return redirect(static("dashboard/mark.svg"))
 
 
 def flower_url() -> str:

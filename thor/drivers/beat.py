@@ -24,6 +24,7 @@ from thor.leadership.elector import Elector, Renewer
 from thor.leadership.lease import Lease, NoLease, RedisLease
 from thor.leadership.models import Leader
 from thor.leadership.selectors import lease_key
+from thor.markets.transitions import next_transition_at
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,8 @@ class ThorScheduler(DatabaseScheduler):
             self.install_default_entries({})
             self.update_from_dict(self.app.conf.beat_schedule)
             row, _ = Leader.objects.get_or_create(id=1)
+            # The first look may build the tables of sessions: seconds in which no lease should be held.
+            next_transition_at(process_clock().now())
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             self._say_trouble(str(error).strip())

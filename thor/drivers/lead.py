@@ -1,5 +1,6 @@
 """What a scheduler does while it leads: read the schedule, ring the bells, decide, publish, and the chores."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django_celery_beat.models import PeriodicTasks
@@ -42,8 +43,11 @@ class Timer:
 class Lead:
     """One reign, from the raised term on. Everything it knows it has read from the database after its term began."""
 
-    def __init__(self, reign: Reign, *, publisher: Publisher, clock: Clock) -> None:
-        self.term, self._clock = reign.term, clock
+    def __init__(
+        self, reign: Reign, *, publisher: Publisher, clock: Clock, alive: Callable[[], None] = lambda: None
+    ) -> None:
+        """Begin: ring the bells that were missed, read the schedule. `alive` is called while that takes its time."""
+        self.term, self._clock, self._alive = reign.term, clock, alive
         now = clock.now()
         self._agenda = Agenda()
         self._dispatcher = Dispatcher(reign=reign, agenda=self._agenda, publisher=publisher, clock=clock, at=now)
@@ -52,6 +56,7 @@ class Lead:
         self._seen_change: datetime | None = None
         self._warn_if_time_is_behind(now)
         transitions.bootstrap_open_markets(now)
+        alive()
         self._rung_until = now
         self._next_bell = transitions.next_transition_at(now)
         self._next_edge: datetime | None = None
@@ -90,7 +95,8 @@ class Lead:
         """Read the schedule anew; what did not change keeps its place."""
         gate.settle(now)
         self._next_edge = gate.next_edge_at(now)
-        rows = schedule.load(now)
+        rows = schedule.load(now, progress=self._alive)
+        self._alive()
         changed, gone = self._agenda.replace(rows, after=self._dispatcher.decided_until)
         resumed = self._dispatcher.settle_pauses(changed, now)
         Control.objects.filter(entry_id__in=[row.id for row in resumed]).update(resumed_at=None)

@@ -90,12 +90,17 @@ class Reign:
         try:
             reign = term.raise_term(self.elector.identity, at=self.clock.wall())
             self.elector.database_answered()
-            self.lead = Lead(reign, publisher=self.publisher, clock=self.clock)
+            self.lead = Lead(reign, publisher=self.publisher, clock=self.clock, alive=self._is_alive)
         except Exception:
             self.elector.give_way()
             raise
         events.emit("thor.lease.gained", term=reign.term, holder=self.elector.identity)
         return True
+
+    def _is_alive(self) -> None:
+        """Report progress in the middle of something long: the loop moves, and the database answers."""
+        self.elector.turned()
+        self.elector.database_answered()
 
     def _stand_down(self, reason: str) -> None:
         if self.lead is not None:

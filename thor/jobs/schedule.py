@@ -6,6 +6,7 @@ from a rename; an edited row is decided from the moment of its edit on, so that 
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from thor.markets.sessions import sessions_of
 from thor.timing import Cadence, Cron, Every, Once, OncePerSession, Sessions, Window, parse_window
 from thor.timing import Entry as TimedEntry
 
+CHUNK = 500
 RELATED = ("interval", "crontab", "solar", "clocked", "thor_entry", "thor_entry__control")
 
 
@@ -100,18 +102,26 @@ def cadence_of(task: PeriodicTask, spec: JobSpec | None = None) -> Cadence:
     return Solar(task.solar.event, float(task.solar.latitude), float(task.solar.longitude))
 
 
-def load(at: datetime) -> dict[UUID, Row]:
+def load(at: datetime, *, progress: Callable[[], None] = lambda: None) -> dict[UUID, Row]:
     """Return every enabled line of the schedule, by identity; lines seen for the first time get theirs at `at`.
 
-    A line that cannot be read (arguments that are no JSON, a job or market that is gone) is left out and said once.
+    `progress` is called again and again, since a long schedule takes longer to read than a lease lives. A line that
+    cannot be read (arguments that are no JSON, a job or market that is gone) is left out and said once.
     """
     tasks = PeriodicTask.objects.select_related(*RELATED)
     _identify(tasks, at)
+    progress()
     found: dict[UUID, Row] = {}
-    for task in tasks.iterator(chunk_size=2000):
-        row = _readable(task, at)
+    edited: list[Entry] = []
+    for number, task in enumerate(tasks.iterator(chunk_size=CHUNK)):
+        if number % CHUNK == 0:
+            progress()
+        row = _readable(task, at, edited)
         if row is not None:
             found[row.id] = row
+    for first in range(0, len(edited), CHUNK):
+        progress()
+        Entry.objects.bulk_update(edited[first : first + CHUNK], ["since", "version", "name"])
     return found
 
 
@@ -169,13 +179,13 @@ def _identify(tasks: Any, at: datetime) -> None:
 _said: set[tuple[int, str]] = set()
 
 
-def _readable(task: PeriodicTask, at: datetime) -> Row | None:
+def _readable(task: PeriodicTask, at: datetime, edited: list[Entry]) -> Row | None:
     entry = task.thor_entry
-    if entry.retired_at is not None or not (task.enabled or entry.job):
-        _note_version(task, entry, at)
-        return None
     try:
-        _note_version(task, entry, at)
+        if _note_version(task, entry, at):
+            edited.append(entry)
+        if entry.retired_at is not None or not (task.enabled or entry.job):
+            return None
         return row_of(task, entry)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         if (task.pk, str(error)) not in _said:
@@ -184,16 +194,16 @@ def _readable(task: PeriodicTask, at: datetime) -> Row | None:
         return None
 
 
-def _note_version(task: PeriodicTask, entry: Entry, at: datetime) -> None:
-    """Remember an edit: from now on the line is decided from `at`."""
+def _note_version(task: PeriodicTask, entry: Entry, at: datetime) -> bool:
+    """Note an edit in the entry: from now on the line is decided from `at`. Return whether there was one."""
     version = version_of(task, entry)
     if version == entry.version and entry.name == task.name:
-        return
+        return False
     if version != entry.version:
         entry.since = entry.since if not entry.version and entry.job else at
         entry.version = version
     entry.name = task.name
-    entry.save(update_fields=["since", "version", "name"])
+    return True
 
 
 def _timed(task: PeriodicTask, entry: Entry, spec: JobSpec | None) -> TimedEntry:

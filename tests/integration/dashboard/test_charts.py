@@ -59,6 +59,14 @@ def test_the_axis_is_the_markets_own_time_and_the_label_is_utc() -> None:
     assert candles["customdata"] == [["2024-07-09 13:30:00 UTC", 100.0]]
 
 
+def test_a_few_bars_do_not_fill_the_axis() -> None:
+    few = charts.figure([row(0, "10")], [None], STYLE)["layout"]["xaxis"]
+    many = charts.figure([row(0, "10"), row(45, "10")], [None, None], STYLE)["layout"]["xaxis"]
+
+    assert few["range"] == ["2024-07-09 09:00:00", "2024-07-09 09:30:30"]
+    assert many["autorange"] is True
+
+
 def test_vwap_is_weighted_with_volume() -> None:
     bars = [row(0, "10", "100"), row(1, "20", "300")]
 

@@ -299,6 +299,11 @@ def test_a_trouble_that_was_foreseen_is_one_sentence(trader: Client, monkeypatch
     assert "Another replay is under way in this Redis." in answer.content.decode()
 
 
+@pytest.mark.django_db
+def test_browsers_that_ask_for_an_icon_are_led_to_it(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"] == "/static/dashboard/mark.svg"
+
+
 def test_links_lead_to_the_admin_and_to_flower(trader: Client) -> None:
     page = trader.get("/").content.decode()
 
