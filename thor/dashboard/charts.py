@@ -49,10 +49,8 @@ def figure(bars: Sequence[BarRow], vwaps: Sequence[Decimal | None], style: Style
     """Return the figure of bars, of the VWAP at the end of each bar, and of volume below them."""
     x = [_wall(bar.start_at, style.zone) for bar in bars]
     utc = [utc_text(bar.start_at) for bar in bars]
-    return {
-        "data": [_candles(bars, x, utc, style), _line(vwaps, x, style), _volume(bars, x)],
-        "layout": {**_layout(style), "xaxis": _time_axis(bars, style)},
-    }
+    traces = [_candles(bars, x, utc, style), _line(vwaps, x, style), _volume(bars, x)]
+    return {"data": traces, "layout": {**_layout(style), "xaxis": _time_axis(bars, style)}}
 
 
 def running_vwap(bars: Iterable[BarRow], opens: Sequence[datetime]) -> Iterator[Decimal | None]:
@@ -150,8 +148,6 @@ def _time_axis(bars: Sequence[BarRow], style: Style) -> dict[str, Any]:
 def _layout(style: Style) -> dict[str, Any]:
     axis = {**_AXIS, "side": "right", "fixedrange": True}
     return {
-        # The same value on each refresh keeps the zoom that a person chose.
-        "uirevision": style.symbol,
         "autosize": True,
         # On the left there is room for half a tick label: the first one carries the date, and none is drawn in part.
         "margin": {"l": 36, "r": 62, "t": 8, "b": 34},
@@ -160,7 +156,6 @@ def _layout(style: Style) -> dict[str, Any]:
         "font": {"color": "var(--muted)", "family": "var(--font)", "size": 11},
         "hoverlabel": {"bgcolor": "var(--page)", "bordercolor": "var(--line)", "font": {"color": "var(--ink)"}},
         "hovermode": "x unified",
-        "bargap": 0.25,
         "showlegend": False,
         "yaxis": {**axis, "domain": [0.24, 1], "tickformat": f",.{style.decimals}f"},
         "yaxis2": {

@@ -35,6 +35,8 @@
     source.hidden = !answer.sources.length;
     if (!answer.figure) return empty(answer.message);
     const { data, layout } = coloured(answer.figure);
+    // The same value on each refresh keeps the zoom that a person chose, until they choose something else to see.
+    layout.uirevision = new URLSearchParams(new FormData(form)).toString();
     // A finger scrolls the page; only a mouse drags to zoom.
     layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
     plot.setAttribute("role", "img");
