@@ -34,15 +34,21 @@ def set_flower_defaults(arguments: list[str]) -> None:
     """
     if "flower" not in arguments:
         return
-    address = _given("address", arguments) or env().host
+    for name, value in _defaults(refuse_open_flower(arguments)).items():
+        os.environ.setdefault(f"FLOWER_{name}", value)
+
+
+def refuse_open_flower(arguments: list[str]) -> bool:
+    """Return whether Flower knows its users; raise `FlowerIsOpen` where it does not and others can reach it."""
+    given = _given("address", arguments)
+    address = env().host if given is None else given
     protected = any(_given(name, arguments) for name in AUTHENTICATION)
     if not protected and not _is_loopback(address):
         raise FlowerIsOpen(
-            f"Flower on {address} would be open to everybody: set FLOWER_BASIC_AUTH=user:password, "
+            f"Flower on {address or 'every address'} would be open to everybody: set FLOWER_BASIC_AUTH=user:password, "
             "or keep it on 127.0.0.1."
         )
-    for name, value in _defaults(protected).items():
-        os.environ.setdefault(f"FLOWER_{name}", value)
+    return protected
 
 
 def _defaults(protected: bool) -> dict[str, str]:
@@ -58,13 +64,16 @@ def _defaults(protected: bool) -> dict[str, str]:
     }
 
 
-def _given(name: str, arguments: list[str]) -> str:
-    """Return an option's value from the command line, else from Flower's variable; Flower takes - for _."""
+def _given(name: str, arguments: list[str]) -> str | None:
+    """Return an option's value from the command line, else from Flower's variable; Flower takes - for _.
+
+    An empty address is one that was given: Flower takes it for every address.
+    """
     for argument in arguments:
         option, _, value = argument.lstrip("-").partition("=")
         if argument.startswith("--") and option.replace("-", "_") == name:
             return value
-    return os.environ.get(f"FLOWER_{name.upper()}", "")
+    return os.environ.get(f"FLOWER_{name.upper()}")
 
 
 def _is_loopback(address: str) -> bool:

@@ -213,7 +213,11 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
         ({"THOR_BROKER_URL": "amqp://u:hidden@127.0.0.1:1//"}, "the broker at amqp://127.0.0.1:1// cannot be used"),
         ({"THOR_BROKER_URL": "nonsense://x"}, "the broker at nonsense://x cannot be used"),
         ({"THOR_VAR_DIR": "/proc/none"}, "THOR_VAR_DIR"),
-        ({"THOR_HOST": "192.0.2.1"}, "THOR_HOST='192.0.2.1' is not an address of this machine"),
+        ({"THOR_HOST": "0.0.0.0"}, "Flower on 0.0.0.0 would be open to everybody: set FLOWER_BASIC_AUTH"),
+        (
+            {"THOR_HOST": "192.0.2.1", "FLOWER_BASIC_AUTH": "me:hidden"},
+            "THOR_HOST='192.0.2.1' is not an address of this machine",
+        ),
         ({"THOR_WEB_PROT": "80"}, "THOR_WEB_PROT is not a variable of Thor; did you mean THOR_WEB_PORT?"),
         ({"THOR_WEB_PORT": "123456"}, "THOR_WEB_PORT='123456' cannot be used"),
         ({"THOR_WEB_PORT": "5001", "THOR_FLOWER_PORT": "5001"}, "are both 5001"),

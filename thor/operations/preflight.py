@@ -19,11 +19,13 @@ from redis.retry import Retry
 from thor.connections import connect
 from thor.env import env
 from thor.errors import BadConfiguration
+from thor.flower import refuse_open_flower
 
 
 def check() -> None:
     """Raise `BadConfiguration` for the first thing that stands in the way."""
     check_folder()
+    refuse_open_flower([])
     check_ports()
     check_database()
     if env().redis_url:

@@ -27,4 +27,4 @@ class Restarts:
             self.ends.popleft()
         if len(self.ends) >= MOST_ENDS:
             return None
-        return min(FIRST_DELAY * 2 ** (len(self.ends) - 1), LONGEST_DELAY)
+        return min(FIRST_DELAY * 2.0 ** (len(self.ends) - 1), LONGEST_DELAY)

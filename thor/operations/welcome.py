@@ -70,7 +70,7 @@ def not_ready() -> Iterator[str]:
     if not page_answers(env().flower_port, "/healthcheck"):
         yield "flower"
     names = {f"{name}@{socket.gethostname()}": name for name in WORKERS}
-    answers = app.control.ping(destination=list(names), timeout=1.0, limit=len(names))
+    answers = app.control.ping(destination=list(names), timeout=1.0, limit=len(names)) or []
     for found in set(names) - {worker for answer in answers for worker in answer}:
         yield names[found]
 
@@ -116,9 +116,9 @@ def job_table(at: datetime) -> str:
         state = "on" if entry.enabled else entry.why or "off"
         table.add_row(entry.job, entry.market or "–", entry.cadence, entry.window, state, next_at)
     width = max(shutil.get_terminal_size((132, 24)).columns - MARGIN, 60)
-    console = Console(file=io.StringIO(), width=width)
-    console.print(table)
-    return console.file.getvalue()
+    text = io.StringIO()
+    Console(file=text, width=width).print(table)
+    return text.getvalue()
 
 
 def tell_end_of_day(say: Say, until: datetime, ended: threading.Event) -> None:

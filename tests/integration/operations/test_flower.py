@@ -65,15 +65,15 @@ def test_what_was_set_stays(variables: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("arguments", [["--address=0.0.0.0"], ["--address="], ["--address=::"], ["--address=10.0.0.1"]])
 def test_an_open_one_off_loopback_is_refused(variables: pytest.MonkeyPatch, arguments: list[str]) -> None:
-    use(variables, THOR_HOST="0.0.0.0")
-
     with pytest.raises(FlowerIsOpen, match=r"set FLOWER_BASIC_AUTH=user:password"):
         set_flower_defaults([*COMMAND, *arguments])
 
 
-@pytest.mark.parametrize("variable", ["THOR_HOST", "FLOWER_ADDRESS"])
-def test_an_open_one_by_variable_is_refused_too(variables: pytest.MonkeyPatch, variable: str) -> None:
-    use(variables, **{variable: "0.0.0.0"})
+@pytest.mark.parametrize(
+    ("variable", "value"), [("THOR_HOST", "0.0.0.0"), ("FLOWER_ADDRESS", "0.0.0.0"), ("FLOWER_ADDRESS", "")]
+)
+def test_an_open_one_by_variable_is_refused_too(variables: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    use(variables, **{variable: value})
 
     with pytest.raises(FlowerIsOpen):
         set_flower_defaults(COMMAND)
