@@ -37,7 +37,9 @@ demo: $(VENV)/.runtime ## Run a whole trading day at 60 times its pace, in var/d
 
 .PHONY: test
 test: $(VENV)/.dev ## Run all tests; what a test needs and this machine lacks is named as skipped
-	@exec $(BIN)/python -m pytest
+	@$(BIN)/python -m pytest
+	@echo "Once more on PostgreSQL: what uses a database."
+	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -m "django_db or database"
 
 .PHONY: check
 check: $(VENV)/.dev ## Lint, format, types, import contracts and unit tests: under a minute

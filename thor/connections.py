@@ -7,6 +7,8 @@ needs no Redis starts none.
 import functools
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from thor import embedded
 from thor.env import env
@@ -46,12 +48,22 @@ def ensure_broker() -> None:
         embedded.ensure()
 
 
+def broker_client() -> redis.Redis | None:
+    """Return a client of the broker where it is a Redis, else nothing."""
+    url = env().broker_url
+    if not url:
+        return redis_client()
+    return connect(url) if url.startswith(("redis://", "rediss://", "unix://")) else None
+
+
 def connect(url: str, **options: object) -> redis.Redis:
     """Return a client of the server at `url` with time-outs set; nothing is sent yet."""
     settings = {
         "socket_timeout": SOCKET_TIMEOUT,
         "socket_connect_timeout": SOCKET_TIMEOUT,
         "health_check_interval": 15,
+        # The client's own default is to try ten times, with pauses: whoever asks has a loop or a deadline of its own.
+        "retry": Retry(NoBackoff(), 1),
         **options,
     }
     try:

@@ -12,7 +12,21 @@ from thor.env import env
 from thor.errors import BadConfiguration
 
 ENV = env()
-VAR_DIR = ENV.var_dir
+
+
+def _made(folder: Path) -> Path:
+    """Return the folder, made if it was not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    return folder
+
+
+def _unusable(folder: Path, error: OSError) -> BadConfiguration:
+    return BadConfiguration(
+        f"the folder {folder} cannot be used ({error.strerror}); make it writable or set THOR_VAR_DIR."
+    )
 
 
 def _secret_key() -> str:
@@ -21,14 +35,11 @@ def _secret_key() -> str:
         return ENV.secret_key
     path = VAR_DIR / "secret_key"
     try:
-        VAR_DIR.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _write_once(path, secrets.token_urlsafe(50))
         return path.read_text().strip()
     except OSError as error:
-        raise BadConfiguration(
-            f"the folder {VAR_DIR} cannot be used ({error.strerror}); make it writable or set THOR_VAR_DIR."
-        ) from None
+        raise _unusable(VAR_DIR, error) from None
 
 
 def _write_once(path: Path, text: str) -> None:
@@ -91,6 +102,7 @@ def _sqlite(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+VAR_DIR = _made(ENV.var_dir)
 SECRET_KEY = _secret_key()
 DEBUG = ENV.debug
 ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
@@ -115,6 +127,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "thor.dashboard.middleware.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -161,7 +174,7 @@ USE_I18N = False
 DATETIME_FORMAT = "Y-m-d H:i:s"  # seconds matter here
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = _made(VAR_DIR / "static")  # whitenoise warns where it is absent
 WHITENOISE_USE_FINDERS = True  # pages look right also where nobody ran collectstatic
 
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -110,8 +110,10 @@ def test_a_replayed_day_gives_the_bars_and_samples_of_the_recording(replaying: H
     newest = "SELECT max(start_at) FROM marketdata_bar"
     house.wait_for(lambda: str(house.rows(newest)[0][0])[:16] == f"{last_minute:%Y-%m-%d %H:%M}", "the last bar", 150)
     house.wait_for(
-        lambda: house.count("SELECT count(*) FROM jobs_run WHERE task = 'closed_bars_flush' AND state = 'due'") == 0
-        and house.count(f"SELECT count(*) FROM jobs_run WHERE nominal_at > '{END:%Y-%m-%d %H:%M:%S}'") > 0,
+        lambda: (
+            house.count("SELECT count(*) FROM jobs_run WHERE task = 'closed_bars_flush' AND state = 'due'") == 0
+            and house.count(f"SELECT count(*) FROM jobs_run WHERE nominal_at > '{END:%Y-%m-%d %H:%M:%S}'") > 0
+        ),
         "the end of the day",
         90,
     )
@@ -135,7 +137,9 @@ def test_a_folded_run_says_how_many_slots_it_stands_for(replaying: House) -> Non
     house.feed()
     house.beat()
 
-    folded = "SELECT count(*) FROM jobs_run WHERE name = 'intraday @ us_equities' AND count > 100 AND state = 'succeeded'"
+    folded = (
+        "SELECT count(*) FROM jobs_run WHERE name = 'intraday @ us_equities' AND count > 100 AND state = 'succeeded'"
+    )
     house.wait_for(lambda: house.count(folded) >= 3, "folded runs")
 
 
@@ -143,7 +147,9 @@ def test_a_folded_run_says_how_many_slots_it_stands_for(replaying: House) -> Non
     ("content", "sentence"),
     [(None, "does not exist"), (b"no zip at all", "is no zip"), (b"", "is no zip")],
 )
-def test_a_replay_file_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+def test_a_replay_file_that_cannot_be_read_is_one_sentence(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
     file = tmp_path / "20131007_trade.zip"
     if content is not None:
         file.write_bytes(content)

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from thor.connections import redis_client
+from thor.connections import connect, redis_client, redis_url
 from thor.drivers.publish import Publisher
 from thor.drivers.reign import PAUSE, Reign
 from thor.env import env
@@ -127,4 +127,10 @@ class ThorScheduler(DatabaseScheduler):
 
 
 def _lease(row: Leader) -> Lease:
-    return NoLease() if env().disable_leader_lock else RedisLease(redis_client(), lease_key(row))
+    if env().disable_leader_lock:
+        return NoLease()
+    redis_client()  # starts the embedded server where none is configured
+    # An answer that takes longer than a third of a lease is of no use, and the loop must not hang on it.
+    patience = max(0.5, env().lease_ttl / 3)
+    client = connect(redis_url(), socket_timeout=patience, socket_connect_timeout=patience, retry=None)
+    return RedisLease(client, lease_key(row))

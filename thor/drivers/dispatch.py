@@ -46,6 +46,11 @@ class Dispatcher:
         self.is_behind, self.published_seq = False, max(self.published_seq, newest)
         return True
 
+    def publish_since(self, seq: int) -> None:
+        """Publish everything after `seq` again that is not claimed: the broker has lost it."""
+        events.emit("thor.broker.forgot", term=self.term, since=seq, published=self.published_seq)
+        self.published_seq, self.is_behind = seq, True
+
     def turn(self, now: datetime) -> int:
         """Decide everything up to `now` and publish it; return how many runs became due."""
         planned: list[Planned] = []

@@ -8,9 +8,11 @@ from django_celery_beat.models import PeriodicTasks
 from thor.drivers import chores, gate
 from thor.drivers.agenda import Agenda
 from thor.drivers.dispatch import Dispatcher
+from thor.drivers.memory import BrokerMemory
 from thor.drivers.publish import Publisher
 from thor.jobs import events, schedule
 from thor.jobs.models import Control
+from thor.leadership import term
 from thor.leadership.elector import boottime
 from thor.leadership.term import Reign
 from thor.markets import transitions
@@ -21,6 +23,7 @@ LOOK = timedelta(seconds=0.25)
 READ_ALL = timedelta(seconds=30)
 SWEEP = timedelta(seconds=1)
 SHOW = timedelta(seconds=5)
+RECALL = timedelta(seconds=0.3)
 PUBLISH_AGAIN = timedelta(seconds=0.5)
 
 
@@ -53,6 +56,7 @@ class Lead:
         self._dispatcher = Dispatcher(reign=reign, agenda=self._agenda, publisher=publisher, clock=clock, at=now)
         self._look, self._read_all = Timer(LOOK), Timer(READ_ALL, at_once=False)
         self._sweep, self._show, self._again = Timer(SWEEP), Timer(SHOW, at_once=False), Timer(PUBLISH_AGAIN)
+        self._memory, self._remembered, self._recall = BrokerMemory(str(term.installation())), -1, Timer(RECALL)
         self._seen_change: datetime | None = None
         self._warn_if_time_is_behind(now)
         transitions.bootstrap_open_markets(now)
@@ -71,6 +75,7 @@ class Lead:
         if self._dispatcher.is_behind and self._again.is_due():
             self._dispatcher.catch_up_publishing()
         self._dispatcher.turn(now)
+        self._watch_broker()
         if self._sweep.is_due():
             chores.sweep(self._clock.wall())
         if self._show.is_due():
@@ -111,6 +116,17 @@ class Lead:
         if self._next_edge is not None and self._next_edge <= now:
             gate.settle(now)
             self._next_edge = gate.next_edge_at(now)
+
+    def _watch_broker(self) -> None:
+        """Keep the mark of what is published, and publish again what a broker without memory has lost."""
+        if self._remembered != self._dispatcher.published_seq:
+            self._remembered = self._dispatcher.published_seq
+            self._memory.remember(self._remembered)
+        elif self._recall.is_due() and not self._dispatcher.is_behind:
+            since = self._memory.forgotten_since(self._remembered)
+            if since is not None:
+                self._dispatcher.publish_since(since)
+                self._remembered = -1
 
     def _warn_if_time_is_behind(self, now: datetime) -> None:
         if self._dispatcher.decided_until > now + timedelta(seconds=1):

@@ -12,7 +12,18 @@ DOCS = BASE_DIR / "docs"
 
 def jobs_page() -> str:
     """Return the table of jobs: what each does, how often, where and with which policies."""
-    head = ("job", "what it does", "cadence", "also at", "markets", "window", "catch-up", "overlap", "queue", "time limit")
+    head = (
+        "job",
+        "what it does",
+        "cadence",
+        "also at",
+        "markets",
+        "window",
+        "catch-up",
+        "overlap",
+        "queue",
+        "time limit",
+    )
     return _page(
         "Jobs",
         "Every job that is declared in `tasks/`, with the defaults that its file declares. The admin shows and edits what "

@@ -1,0 +1,44 @@
+"""Notice that the broker has lost its memory: killed and back empty, or restored from an old snapshot.
+
+The leader keeps a mark in the broker's own Redis: the newest decision that it has published there. A mark that is
+missing, or older than what the leader remembers, went with the messages of that time; whatever of them is not claimed
+is then published again, under the same ids. Nothing is ever sent again on a timer alone: a queue that is merely busy
+would be flooded.
+
+    leader   publishes up to 41, marks 41        publishes up to 57, marks 57      looks: the mark says 41
+    broker                 saves a snapshot                             dies, comes back from the snapshot
+                                                                                   42 to 57 are published again
+"""
+
+import redis
+
+from thor.connections import broker_client
+
+
+class BrokerMemory:
+    """The mark of one installation; without a Redis as broker it claims nothing and never forgets."""
+
+    def __init__(self, installation: str, client: redis.Redis | None = None) -> None:
+        """Keep the mark of `installation` in the broker, or in `client`."""
+        self._client = client or broker_client()
+        self._key = f"thor:published:{installation}"
+
+    def remember(self, seq: int) -> None:
+        """Mark that everything up to `seq` is published; a broker that is away is noticed when it is back."""
+        if self._client is None:
+            return
+        try:
+            self._client.set(self._key, seq)
+        except redis.exceptions.RedisError:
+            return
+
+    def forgotten_since(self, seq: int) -> int | None:
+        """Return the mark, if it is older than `seq`: what came after it is lost. Nothing, if all is well."""
+        if self._client is None:
+            return None
+        try:
+            found = self._client.get(self._key)
+        except redis.exceptions.RedisError:
+            return None
+        mark = int(found or 0)
+        return mark if mark < seq else None
