@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def periods(house: House, name: str, since_seq: int) -> list[float]:
         f"answer = [run.nominal_at.timestamp() for run in Run.objects.filter(name={name!r}, seq__gt={since_seq},"
         " state='succeeded').order_by('nominal_at')]"
     )
-    return [round(after - before, 3) for before, after in zip(instants, instants[1:], strict=False)]
+    return [round(after - before, 3) for before, after in pairwise(instants)]
 
 
 def newest(house: House) -> int:

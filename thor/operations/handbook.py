@@ -12,22 +12,11 @@ DOCS = BASE_DIR / "docs"
 
 def jobs_page() -> str:
     """Return the table of jobs: what each does, how often, where and with which policies."""
-    head = (
-        "job",
-        "what it does",
-        "cadence",
-        "also at",
-        "markets",
-        "window",
-        "catch-up",
-        "overlap",
-        "queue",
-        "time limit",
-    )
+    head = ("job", "what it does", "cadence", "also at", "markets", "window", "catch-up", "overlap", "queue", "limit")
     return _page(
         "Jobs",
-        "Every job that is declared in `tasks/`, with the defaults that its file declares. The admin shows and edits what "
-        "is in force. `manage.py handbook` writes this page.",
+        "Every job that is declared in `tasks/`, with the defaults that its file declares. The admin shows and edits "
+        "what is in force. `manage.py handbook` writes this page.",
         head,
         (_job(spec) for spec in sorted(specs().values(), key=lambda spec: spec.name)),
     )
@@ -37,8 +26,9 @@ def configuration_page() -> str:
     """Return the table of environment variables."""
     return _page(
         "Configuration",
-        "Thor is configured by environment variables alone; a file `.env` in the project's root is read where present. A "
-        "name that begins with `THOR_` and is not in this list is refused at start. `manage.py handbook` writes this page.",
+        "Thor is configured by environment variables alone; a file `.env` in the project's root is read where present. "
+        "A name that begins with `THOR_` and is not in this list is refused at start. `manage.py handbook` writes this "
+        "page.",
         ("variable", "default", "range", "meaning"),
         ((f"`{name}`", default, limits, text) for name, default, limits, text in variables()),
     )

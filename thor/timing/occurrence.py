@@ -23,8 +23,9 @@ def run_id(entry: UUID, nominal_at: datetime, origin: str = "") -> UUID:
 class Occurrence:
     """Owe one run: this entry, at this instant.
 
-    `market` is empty for work that belongs to none. `nominal_at` is the slot, never the moment of deciding; at `deadline_at` the run may no longer begin.
-    `folded` counts the earlier slots of a replay that this run stands for, from `folded_from` on.
+    `market` is empty for work that belongs to none. `nominal_at` is the slot, never the moment of deciding; at
+    `deadline_at` the run may no longer begin. `folded` counts the earlier slots of a replay that this run stands for,
+    from `folded_from` on.
     """
 
     entry: UUID
