@@ -1,7 +1,7 @@
 """The lines of the schedule, ordered by when each is due next: what is due costs O(log n), not a look at every line."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import count
 from uuid import UUID
@@ -19,16 +19,16 @@ class Agenda:
         self._places: dict[UUID, int] = {}
         self._numbers = count()
 
-    def replace(self, rows: dict[UUID, Row], *, after: datetime) -> tuple[list[Row], list[Row]]:
-        """Take over the schedule as it is now; return the lines that are new or changed, and those that are gone."""
-        changed = [row for key, row in rows.items() if self._differs(row)]
-        gone = [row for key, row in self.rows.items() if key not in rows]
-        for row in gone:
-            del self._places[row.id]
-        self.rows = rows
-        for row in changed:
+    def apply(self, changed: Iterable[Row], gone: Iterable[UUID], *, after: datetime) -> list[Row]:
+        """Take over lines that are new or changed and forget those gone; return those that are due at other times."""
+        for key in gone:
+            if self.rows.pop(key, None) is not None:
+                del self._places[key]
+        moved = [row for row in changed if self._differs(row)]
+        self.rows.update((row.id, row) for row in changed)
+        for row in moved:
             self.put(row, next_at(row.timed, after=after))
-        return changed, gone
+        return moved
 
     def put(self, row: Row, at: datetime | None) -> None:
         """Note when a line is due next; never, where there is no next time."""

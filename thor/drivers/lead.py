@@ -10,8 +10,9 @@ from thor.drivers.agenda import Agenda
 from thor.drivers.dispatch import Dispatcher
 from thor.drivers.memory import BrokerMemory
 from thor.drivers.publish import Publisher
-from thor.jobs import events, schedule
+from thor.jobs import events
 from thor.jobs.models import Control
+from thor.jobs.schedule import Schedule
 from thor.leadership import term
 from thor.leadership.elector import boottime
 from thor.leadership.term import Reign
@@ -52,7 +53,7 @@ class Lead:
         """Begin: ring the bells that were missed, read the schedule. `alive` is called while that takes its time."""
         self.term, self._clock, self._alive = reign.term, clock, alive
         now = clock.now()
-        self._agenda = Agenda()
+        self._schedule, self._agenda = Schedule(), Agenda()
         self._dispatcher = Dispatcher(reign=reign, agenda=self._agenda, publisher=publisher, clock=clock, at=now)
         self._look, self._read_all = Timer(LOOK), Timer(READ_ALL, at_once=False)
         self._sweep, self._show, self._again = Timer(SWEEP), Timer(SHOW, at_once=False), Timer(PUBLISH_AGAIN)
@@ -100,13 +101,13 @@ class Lead:
         """Read the schedule anew; what did not change keeps its place."""
         gate.settle(now)
         self._next_edge = gate.next_edge_at(now)
-        rows = schedule.load(now, progress=self._alive)
+        changed, gone = self._schedule.look(now, progress=self._alive)
         self._alive()
-        changed, gone = self._agenda.replace(rows, after=self._dispatcher.decided_until)
+        changed = self._agenda.apply(changed, gone, after=self._dispatcher.decided_until)
         resumed = self._dispatcher.settle_pauses(changed, now)
         Control.objects.filter(entry_id__in=[row.id for row in resumed]).update(resumed_at=None)
         if changed or gone:
-            events.emit("thor.schedule.read", lines=len(rows), changed=len(changed), gone=len(gone))
+            events.emit("thor.schedule.read", lines=len(self._agenda.rows), changed=len(changed), gone=len(gone))
 
     def _ring(self, now: datetime) -> None:
         if self._next_bell is not None and self._next_bell <= now:

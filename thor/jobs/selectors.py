@@ -6,8 +6,10 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Subquery
 
+from thor.jobs import lines
+from thor.jobs.lines import Line
 from thor.jobs.models import Entry, Run
-from thor.jobs.schedule import Row, is_in_window, is_paused, row_of
+from thor.jobs.schedule import UNREADABLE, Row, is_in_window, is_paused, row_of
 from thor.timing import next_at
 
 
@@ -46,7 +48,8 @@ def entry_board(at: datetime) -> list[EntryStatus]:
         .order_by("name")
     )
     last = _last_runs(entries)
-    return [_status(entry, last.get(entry.id), at) for entry in entries]
+    found = {line.entry: line for line in lines.read([entry.task_id for entry in entries if entry.task_id])}
+    return [_status(entry, found[entry.id], last.get(entry.id), at) for entry in entries if entry.id in found]
 
 
 def _last_runs(entries: Iterable[Entry]) -> dict[object, Run]:
@@ -55,8 +58,8 @@ def _last_runs(entries: Iterable[Entry]) -> dict[object, Run]:
     return {run.entry: run for run in Run.objects.filter(seq__in=chosen.values("last"))}
 
 
-def _status(entry: Entry, last: Run | None, at: datetime) -> EntryStatus:
-    row, trouble = _row(entry)
+def _status(entry: Entry, line: Line, last: Run | None, at: datetime) -> EntryStatus:
+    row, trouble = _row(line)
     task = entry.task
     assert task is not None  # noqa: S101  (the query asked for it)
     return EntryStatus(
@@ -79,10 +82,10 @@ def _status(entry: Entry, last: Run | None, at: datetime) -> EntryStatus:
     )
 
 
-def _row(entry: Entry) -> tuple[Row | None, str]:
+def _row(line: Line) -> tuple[Row | None, str]:
     try:
-        return row_of(entry.task, entry), ""
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return row_of(line), ""
+    except UNREADABLE as error:
         return None, f"cannot be read: {error}"
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from django.db import transaction
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
+from thor.jobs import lines
+from thor.jobs.cadences import cadence_of
 from thor.jobs.models import Entry
 from thor.jobs.registry import owned
 from thor.jobs.spec import BadJob, JobSpec
@@ -99,10 +101,9 @@ def _make(spec: JobSpec, market: str, at: datetime, declared: dict[str, Any], en
 
 def _follow(entry: Entry, task: PeriodicTask, spec: JobSpec, declared: dict[str, Any]) -> None:
     """Bring the parts that nobody edited up to the declaration."""
-    from thor.jobs.schedule import cadence_of  # here, since schedule reads what this module writes
-
     before = entry.defaults
-    if cadence_of(task, None if entry.retired_at else spec).text() == before.get("cadence"):
+    (line,) = lines.read([task.pk])
+    if cadence_of(line, spec).text() == before.get("cadence"):
         for name, value in _schedule(spec).items():
             setattr(task, name, value)
     if task.queue == before.get("queue"):
