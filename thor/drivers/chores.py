@@ -2,11 +2,18 @@
 
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import F
 from django_celery_beat.models import PeriodicTask
 
 from thor.drivers.dispatch import Dispatcher
 from thor.jobs import events, ledger
+
+_SHOW = """
+UPDATE django_celery_beat_periodictask t
+   SET last_run_at = v.at, total_run_count = t.total_run_count + v.number
+  FROM unnest(%s::int[], %s::timestamptz[], %s::int[]) AS v(id, at, number) WHERE t.id = v.id
+"""
 
 
 def sweep(now: datetime) -> int:
@@ -22,5 +29,11 @@ def sweep(now: datetime) -> int:
 def show_last_runs(dispatcher: Dispatcher) -> None:
     """Write when each line fired last, and how often: for people to see, never read back as a cursor."""
     fired, dispatcher.fired = dispatcher.fired, {}
-    for pk, (at, number) in fired.items():
-        PeriodicTask.objects.filter(pk=pk).update(last_run_at=at, total_run_count=F("total_run_count") + number)
+    if not fired:
+        return
+    if connection.vendor != "postgresql":
+        for pk, (at, number) in fired.items():
+            PeriodicTask.objects.filter(pk=pk).update(last_run_at=at, total_run_count=F("total_run_count") + number)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_SHOW, [list(fired), *map(list, zip(*fired.values(), strict=True))])

@@ -12,6 +12,7 @@ from uuid import UUID
 from celery import Celery
 
 from thor.errors import ThorError
+from thor.failpoints import reach
 from thor.jobs.claim import HEADER, header
 from thor.jobs.runner import LedgerTask
 from thor.jobs.schedule import Row
@@ -41,6 +42,7 @@ class Publisher:
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._producer: Any = None  # a Producer of kombu, whose batch() its stubs do not know yet
+        self._declared: set[str] = set()
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Send all messages in one batch; raise `PublishFailed` where any of them may not have arrived."""
@@ -51,6 +53,7 @@ class Publisher:
             with producer.batch():
                 for message in messages:
                     self._send(producer, message)
+                    reach("sending")
         except Exception as error:  # each transport raises errors of its own kind
             self.close()
             raise PublishFailed(f"the broker did not take {len(messages)} messages ({error}).") from error
@@ -63,6 +66,7 @@ class Publisher:
         """Let go of the connection."""
         if self._producer is not None:
             connection, self._producer = self._producer.connection, None
+            self._declared.clear()
             if connection is not None:
                 connection.release()
 
@@ -75,6 +79,7 @@ class Publisher:
 
     def _send(self, producer: Any, message: Message) -> None:
         row = message.row
+        self._declare(row.options)
         built = self._app.amqp.as_task_v2(
             str(message.uid),
             row.task,
@@ -86,8 +91,15 @@ class Publisher:
             ignore_result=True,
         )
         self._app.amqp.send_task_message(
-            producer, row.task, built, headers=self._headers(message), retry=False, **row.options
+            producer, row.task, built, headers=self._headers(message), retry=False, declare=(), **row.options
         )
+
+    def _declare(self, options: dict[str, Any]) -> None:
+        """Declare a queue once a connection; kombu alone would look it up anew for each message."""
+        name = options.get("queue") or (None if options.get("exchange") else self._app.conf.task_default_queue)
+        if name is not None and name not in self._declared:
+            self._app.amqp.queues[name](self._producer.channel).declare()
+            self._declared.add(name)
 
     def _headers(self, message: Message) -> dict[str, Any]:
         run = {**header(message.occurrence), "claim": self.can_claim(message.row.task)}

@@ -11,8 +11,9 @@ The order of writes, and what a death in between leaves:
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime
+from operator import attrgetter
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -87,6 +88,8 @@ _TYPES = {
     "queue": "text", "exclusive": "bool", "repeatable": "bool", "time_limit": "float8", "blocked_by": "text",
 }  # fmt: skip
 
+_values = attrgetter(*_TYPES)
+
 _BLOCKED = """
     p.state = 'due' AND p.blocked_by <> '' AND EXISTS (
         SELECT 1 FROM jobs_run r WHERE r.entry = p.entry AND (
@@ -134,7 +137,7 @@ def decide(decision: Decision) -> list[Written]:
 
 
 def _decide_on_postgresql(decision: Decision) -> list[Written]:
-    columns = zip(*(astuple(row) for row in decision.planned), strict=True) if decision.planned else [[]] * len(_TYPES)
+    columns = zip(*map(_values, decision.planned), strict=True) if decision.planned else [()] * len(_TYPES)
     parameters = {
         "term": decision.term,
         "until": decision.until,
