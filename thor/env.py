@@ -7,6 +7,7 @@ refused at start with a sentence that names the fix: a typing error must not sil
 import difflib
 import functools
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -68,6 +69,7 @@ class Env(BaseSettings):
     lease_ttl: float = named("THOR_LEASE_TTL", 1.5, "Seconds until a leader's lease expires", ge=1, le=30)
     disable_leader_lock: bool = named("THOR_DISABLE_LEADER_LOCK", False, "Lead without the lease: one scheduler only")
     worker_concurrency: int = named("THOR_WORKER_CONCURRENCY", 2, "Processes of each worker of `up`", ge=1, le=256)
+    failpoint: str = named("THOR_FAILPOINT", "", "For tests: die or freeze at a step, e.g. decided:kill:20")
 
     @field_validator("redis_url", "broker_url")
     @classmethod
@@ -80,6 +82,13 @@ class Env(BaseSettings):
     def _redis(cls, value: str) -> str:
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("write redis://host:6379/0, rediss://… or unix:///path/to/socket")
+        return value
+
+    @field_validator("failpoint")
+    @classmethod
+    def _step(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[a-z]+:(kill|stop):[1-9]\d*", value):
+            raise ValueError("write the step, kill or stop, and at which time: decided:kill:20")
         return value
 
     @field_validator("replay_start")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from thor.drivers.agenda import Agenda
 from thor.drivers.publish import Message, Publisher, PublishFailed
+from thor.failpoints import reach
 from thor.jobs import events, ledger
 from thor.jobs.decision import Decision, Planned, Written, decide
 from thor.jobs.models import Run, State
@@ -68,7 +69,9 @@ class Dispatcher:
             planned += [self._dropped(row, dropped) for dropped in found.dropped]
         if not planned:
             return 0
+        reach("planned")
         written = self._decide(planned, now, done)
+        reach("decided")
         due = [messages[one.uid] for one in written if one.state == State.DUE]
         if self._publish(due) and not self.is_behind:
             self.published_seq = max([self.published_seq, *(one.seq for one in written)])
@@ -110,6 +113,7 @@ class Dispatcher:
     def _publish(self, messages: Sequence[Message]) -> bool:
         try:
             self._publisher.publish(messages)
+            reach("published")
         except PublishFailed as error:
             if not self.is_behind:
                 events.emit("thor.broker.refused", term=self.term, reason=str(error))

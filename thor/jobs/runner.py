@@ -14,6 +14,7 @@ from celery.exceptions import Ignore, Retry
 from celery.worker.request import Request
 from django.db import DatabaseError, close_old_connections
 
+from thor.failpoints import reach
 from thor.jobs import events, ledger, middleware, workers
 from thor.jobs.claim import HEADER, Claimed, occurrence_of
 from thor.jobs.patience import patiently
@@ -56,6 +57,7 @@ class LedgerTask(Task):
         if not isinstance(found, dict) or self.request.called_directly or not found.get("claim", True):
             return super().__call__(*args, **kwargs)
         run = self._claim(occurrence_of(found))
+        reach("claimed")
         if self.name in _job_names():
             args = (run.occurrence, *args)
         return self._carry_out(run, args, kwargs)
@@ -99,6 +101,7 @@ class LedgerTask(Task):
             text, reason = traceback.format_exc(), f"{type(error).__name__}: {error}"
             _report_stale(run, patiently(lambda: ledger.fail(run, reason, text)))
             raise
+        reach("finishing")
         _report_stale(run, patiently(lambda: ledger.succeed(run, result)))
         return result
 
