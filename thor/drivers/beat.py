@@ -23,6 +23,7 @@ from thor.leadership.clock import process_clock
 from thor.leadership.elector import Elector, Renewer
 from thor.leadership.lease import Lease, NoLease, RedisLease
 from thor.leadership.models import Leader
+from thor.leadership.requests import StepDownRequests
 from thor.leadership.selectors import lease_key
 from thor.markets.transitions import next_transition_at
 
@@ -105,6 +106,7 @@ class ThorScheduler(DatabaseScheduler):
             publisher=Publisher(self.app),
             clock=process_clock(),
             fixed=settings.disable_leader_lock,
+            requests=None if settings.disable_leader_lock else StepDownRequests(row),
         )
         self._renewer = Renewer(elector, settings.lease_time)
         self._renewer.start()

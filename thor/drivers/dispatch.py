@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from thor.drivers.agenda import Agenda
@@ -12,15 +11,15 @@ from thor.failpoints import reach
 from thor.jobs import events, ledger
 from thor.jobs.decision import Decision, Planned, Written, decide
 from thor.jobs.models import Run, State
+from thor.jobs.planned import dropped_row, due_row
 from thor.jobs.schedule import Row
-from thor.jobs.spec import Overlap
 from thor.leadership.term import Reign
-from thor.timing import Clock, Dropped, Occurrence, OncePerSession, ReplayClock, plan, run_id
+from thor.timing import Clock, Occurrence, ReplayClock, plan
 
 #: Rows in one statement: large enough to be cheap, small enough to stay far from any limit.
 BATCH = 1000
-BLOCKED_BY = {Overlap.SKIP: "live", Overlap.QUEUE_ONE: "due", Overlap.ALLOW: ""}
-SHORTEST_ROOM = timedelta(seconds=5)
+#: Runs that people asked for and that may wait in the queues at once; the rest waits in the ledger.
+REQUESTED = 100
 
 
 class Dispatcher:
@@ -31,6 +30,7 @@ class Dispatcher:
         self.decided_until = reign.decided_until or at
         self.published_seq = reign.published_seq
         self.is_behind = True  # until what a predecessor may have left is published
+        self._requested: set[UUID] = set()
         self.fired: dict[int, tuple[datetime, int]] = {}
         self._agenda, self._publisher, self._clock = agenda, publisher, clock
         self._folds = isinstance(clock, ReplayClock)
@@ -45,12 +45,25 @@ class Dispatcher:
         if messages:
             events.emit("thor.runs.published_again", term=self.term, count=len(messages))
         self.is_behind, self.published_seq = False, max(self.published_seq, newest)
+        self._requested.update(run.uid for run in runs)
         return True
+
+    def publish_requests(self) -> int:
+        """Publish what people asked for, so far as the queues have room; return how many runs."""
+        if self.is_behind:
+            return 0  # they go out with all else that is owed
+        runs = ledger.requested(REQUESTED)
+        fresh = [message for run in runs if run.uid not in self._requested and (message := self._again(run))]
+        if fresh and not self._publish(fresh):
+            return 0
+        self._requested = {run.uid for run in runs}
+        return len(fresh)
 
     def publish_since(self, seq: int) -> None:
         """Publish everything after `seq` again that is not claimed: the broker has lost it."""
         events.emit("thor.broker.forgot", term=self.term, since=seq, published=self.published_seq)
         self.published_seq, self.is_behind = seq, True
+        self._requested.clear()
 
     def turn(self, now: datetime) -> int:
         """Decide everything up to `now` and publish it; return how many runs became due."""
@@ -62,11 +75,11 @@ class Dispatcher:
             is_done = row.one_off and bool(found.due)
             self._agenda.put(row, None if is_done else found.next_at)
             for occurrence in found.due[:1] if row.one_off else found.due:
-                run = self._due(row, occurrence)
+                run = due_row(row, occurrence, self._clock)
                 planned.append(run)
                 messages[run.uid] = Message(row, occurrence, run.uid, run.deadline_at)
             done += [row.pk] if is_done else []
-            planned += [self._dropped(row, dropped) for dropped in found.dropped]
+            planned += [dropped_row(row, dropped, self._clock) for dropped in found.dropped]
         if not planned:
             return 0
         reach("planned")
@@ -89,7 +102,9 @@ class Dispatcher:
     def _paused_slots(self, row: Row) -> list[Planned]:
         paused_at, resumed_at = row.pauses or (row.timed.since, row.timed.since)
         entry = replace(row.timed, since=paused_at, paused=True)
-        return [self._dropped(row, dropped) for dropped in plan(entry, after=paused_at, now=resumed_at).dropped]
+        return [
+            dropped_row(row, dropped, self._clock) for dropped in plan(entry, after=paused_at, now=resumed_at).dropped
+        ]
 
     def _decide(self, planned: Sequence[Planned], now: datetime, done: Sequence[int]) -> list[Written]:
         """Write in batches; only the last one moves the cursor, when all of this instant is in."""
@@ -135,7 +150,7 @@ class Dispatcher:
             deadline_at=run.deadline_at,
             market=run.market,
             session_date=run.session_date,
-            origin=run.origin,
+            origin=run.origin or run.reason,
             folded=run.count - 1,
             folded_from=run.folded_from,
         )
@@ -145,69 +160,3 @@ class Dispatcher:
         for message in messages:
             _, number = self.fired.get(message.row.pk, (None, 0))
             self.fired[message.row.pk] = (message.occurrence.nominal_at, number + 1)
-
-    def _due(self, row: Row, occurrence: Occurrence) -> Planned:
-        due_at = self._clock.wall_of(occurrence.nominal_at)
-        deadline_at = self._clock.wall_of(occurrence.deadline_at)
-        if self._folds:
-            # Virtual seconds are short: a run has at least as long on the wall as it would have in real time.
-            room = occurrence.deadline_at - occurrence.nominal_at
-            due_at = max(due_at, self._last_tick())
-            deadline_at = due_at + max(min(room, timedelta(minutes=10)), SHORTEST_ROOM)
-        spec = row.spec
-        return Planned(
-            uid=occurrence.run_id,
-            state=State.DUE,
-            reason="",
-            nominal_at=occurrence.nominal_at,
-            last_at=None,
-            folded_from=occurrence.folded_from,
-            count=occurrence.folded + 1,
-            due_at=due_at,
-            deadline_at=deadline_at,
-            session_date=occurrence.session_date,
-            once_on=occurrence.session_date if isinstance(row.timed.cadence, OncePerSession) else None,
-            origin=occurrence.origin,
-            exclusive=spec is not None and spec.overlap is not Overlap.ALLOW,
-            repeatable=spec is not None and spec.repeatable,
-            time_limit=spec.time_limit.total_seconds() if spec else None,
-            blocked_by=BLOCKED_BY[spec.overlap] if spec else "",
-            **_identity(row),
-        )
-
-    def _dropped(self, row: Row, dropped: Dropped) -> Planned:
-        due_at = self._clock.wall_of(dropped.first_at)
-        return Planned(
-            uid=run_id(row.id, dropped.first_at),
-            state=State.SKIPPED if dropped.reason == "paused" else State.MISSED,
-            reason=dropped.reason,
-            nominal_at=dropped.first_at,
-            last_at=dropped.last_at,
-            folded_from=None,
-            count=dropped.count,
-            due_at=due_at,
-            deadline_at=due_at,
-            session_date=None,
-            once_on=None,
-            origin="",
-            exclusive=False,
-            repeatable=False,
-            time_limit=None,
-            blocked_by="",
-            **_identity(row),
-        )
-
-    def _last_tick(self) -> datetime:
-        clock = self._clock
-        wall = clock.wall()
-        return clock.next_tick(wall) - clock.tick if isinstance(clock, ReplayClock) else wall
-
-
-def _identity(row: Row) -> dict[str, Any]:
-    return {
-        "entry": row.id,
-        "name": row.name[:200],
-        "task": row.task[:200],
-        "market": row.timed.market,
-        "queue": str(row.options.get("queue") or ""),
-    }

@@ -70,8 +70,10 @@ class Lead:
     def turn(self) -> None:
         """Do everything that is due now."""
         now = self._clock.now()
-        if self._look.is_due() and self._was_edited():
-            self._read(now)
+        if self._look.is_due():
+            if self._was_edited():
+                self._read(now)
+            self._dispatcher.publish_requests()
         self._ring(now)
         if self._dispatcher.is_behind and self._again.is_due():
             self._dispatcher.catch_up_publishing()

@@ -10,18 +10,21 @@ from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from thor.drivers.lead import Lead
+from thor.drivers.lead import Lead, Timer
 from thor.drivers.publish import Publisher
 from thor.jobs import events
 from thor.jobs.decision import Deposed
 from thor.leadership import term
 from thor.leadership.elector import Elector
+from thor.leadership.requests import StepDownRequests
 from thor.timing import Clock
 
 logger = logging.getLogger(__name__)
 
 #: The longest that a turn waits: the leader looks for edits, a standby contends for the lease.
 LOOK = timedelta(seconds=0.25)
+#: How often the leader looks whether it was asked to make way.
+ASKED = timedelta(seconds=0.3)
 #: How long to wait after the database failed.
 PAUSE = timedelta(seconds=0.5)
 
@@ -32,13 +35,23 @@ class Reign:
     With `fixed=True` the lease is left out: there must be no second scheduler, and one that is deposed gives up.
     """
 
-    def __init__(self, *, elector: Elector, publisher: Publisher, clock: Clock, fixed: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        elector: Elector,
+        publisher: Publisher,
+        clock: Clock,
+        fixed: bool = False,
+        requests: StepDownRequests | None = None,
+    ) -> None:
+        """Contend through `elector`; make way when `requests` say so."""
         self.elector, self.publisher, self.clock, self.fixed = elector, publisher, clock, fixed
         self.lead: Lead | None = None
         self.is_stopping = False
         self._wake = threading.Event()
         self._trouble = ""
         self._is_redis_away = False
+        self._requests, self._asked = requests, Timer(ASKED)
 
     def stop(self) -> None:
         """End after the batch in hand."""
@@ -79,6 +92,10 @@ class Reign:
         if not self.elector.leads():
             self._stand_down("the lease was lost")
             return timedelta(0)
+        if self._requests is not None and self._asked.is_due() and self._requests.is_for(self.elector.identity):
+            self._stand_down("asked to step down")
+            self.elector.give_way()
+            return LOOK
         self.lead.turn()
         self.elector.database_answered()
         return min(LOOK, self.lead.until_next())

@@ -14,6 +14,14 @@ class NoSuchEntry(ThorError):
     """There is no entry of that name."""
 
 
+def find_entry(name: str) -> Entry:
+    """Return the entry of that name."""
+    entry = Entry.objects.filter(task__name=name, retired_at__isnull=True).first()
+    if entry is None:
+        raise NoSuchEntry(f"there is no entry {name!r}; `manage.py jobs` lists them.")
+    return entry
+
+
 def pause_entry(entry: Entry, *, by: str, reason: str, at: datetime) -> Control:
     """Let nothing of this entry fire until it is resumed."""
     with transaction.atomic():

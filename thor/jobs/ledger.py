@@ -28,6 +28,8 @@ from thor.timing import Occurrence
 #: A worker that was not heard of for this long is dead: ten of its heartbeats.
 SILENCE = timedelta(seconds=10)
 LONGEST_TEXT = 4000
+#: The reason of a run that a back-fill opened again.
+BACKFILL = "back-fill"
 
 
 class Refused(ThorError):
@@ -145,6 +147,12 @@ def owed(published_seq: int) -> list[Run]:
     """Return the runs that were decided and perhaps never published, in order."""
     waiting = Run.objects.filter(state=State.DUE, seq__gt=published_seq, deadline_at__gt=Now())
     return list(waiting.order_by("seq"))
+
+
+def requested(limit: int) -> list[Run]:
+    """Return the oldest runs that people asked for and that no worker has claimed."""
+    asked = Run.objects.filter(~Q(origin="") | Q(reason=BACKFILL), state=State.DUE, deadline_at__gt=Now())
+    return list(asked.order_by("seq")[:limit])
 
 
 def miss_overdue() -> int:

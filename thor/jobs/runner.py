@@ -68,7 +68,7 @@ class LedgerTask(Task):
             close_old_connections()
             return ledger.claim(uid, occurrence, worker=workers.boot(), hostname=self.request.hostname or "")
         except ledger.Overlapping:
-            self._wait_or_skip(uid)
+            self._wait_or_skip(uid, is_requested=bool(occurrence.origin))
             raise Ignore from None
         except ledger.Refused as refusal:
             events.emit("thor.run.refused", run=uid, task=self.name, reason=type(refusal).__name__)
@@ -77,9 +77,10 @@ class LedgerTask(Task):
             events.emit("thor.run.unclaimed", run=uid, task=self.name, reason=repr(error))
             raise Ignore from None
 
-    def _wait_or_skip(self, uid: uuid.UUID) -> None:
+    def _wait_or_skip(self, uid: uuid.UUID, *, is_requested: bool) -> None:
+        """Come again a little later, where the job or a person wants that; else leave this occurrence out."""
         spec = _job_names().get(self.name)
-        if spec is None or spec.overlap != "queue_one":
+        if not is_requested and (spec is None or spec.overlap != "queue_one"):
             ledger.skip(uid, "overlap")
             return
         self.apply_async(

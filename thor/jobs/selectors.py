@@ -40,6 +40,20 @@ def latest_runs(limit: int) -> list[Run]:
     return list(Run.objects.order_by("-nominal_at", "-seq")[:limit])
 
 
+def runs(
+    *,
+    entry: str | None = None,
+    state: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 50,
+) -> list[Run]:
+    """Return runs, newest first: of one entry, in one state, with nominal instants in [start, end)."""
+    wanted = {"name": entry, "state": state, "nominal_at__gte": start, "nominal_at__lt": end}
+    found = Run.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
+    return list(found.order_by("-nominal_at", "-seq")[:limit])
+
+
 def entry_board(at: datetime) -> list[EntryStatus]:
     """Return every line of the schedule with its last and its next run, in order of name."""
     entries = list(

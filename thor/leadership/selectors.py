@@ -32,6 +32,11 @@ def lease_key(row: Leader) -> str:
     return f"thor:leader:{row.installation}"
 
 
+def step_down_key(row: Leader) -> str:
+    """Return the key that asks one holder, by name, to make way."""
+    return f"thor:step_down:{row.installation}"
+
+
 def leader_status() -> LeaderStatus:
     """Return who leads, from the row in the database and the lease in Redis."""
     row = Leader.objects.filter(id=1).first() or Leader(id=1)

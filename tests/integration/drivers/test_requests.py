@@ -1,0 +1,154 @@
+"""What people ask for: a run now, a stretch of the past, a leader that makes way."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import redis
+from django_celery_beat.models import PeriodicTask
+
+from tests.integration.drivers.conftest import START, World, states
+from thor.drivers.reign import Reign
+from thor.jobs import requests
+from thor.jobs.controls import NoSuchEntry, find_entry, pause_entry
+from thor.jobs.models import Run, State
+from thor.leadership.elector import Elector
+from thor.leadership.models import Leader
+from thor.leadership.requests import StepDownRequests, ask_to_step_down
+from thor.testing.lease import InMemoryLease
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Every = Callable[..., PeriodicTask]
+
+
+def test_a_run_that_is_asked_for_is_published_once(world: World, every: Every) -> None:
+    every(3600)
+    world.new_leader()
+
+    uid = requests.run_now("own", by="trader", clock=world.clock)
+
+    assert world.turn() == ["own"]
+    assert world.turn() == []
+    run = Run.objects.get()
+    assert (run.uid, run.origin, run.state) == (uid, "manual:trader", State.DUE)
+    assert world.broker.sent[0].uid == uid
+
+
+def test_a_successor_publishes_what_was_asked_for_and_not_claimed(world: World, every: Every) -> None:
+    every(3600)
+    world.new_leader()
+    requests.run_now("own", by="trader", clock=world.clock)
+    world.broker.is_down = True
+    world.turn()
+
+    world.broker.is_down = False
+    world.new_leader()
+
+    assert "own" in world.turn()
+    assert Run.objects.count() == 1
+
+
+def test_a_request_moves_no_cursor(world: World, every: Every) -> None:
+    every(10)
+    world.new_leader()
+    requests.run_now("own", by="trader", clock=world.clock)
+    world.turn()
+
+    assert world.after(10) == ["own"]
+    assert {run.origin for run in Run.objects.all()} == {"", "manual:trader"}
+
+
+def test_a_name_that_does_not_exist_is_refused(world: World) -> None:
+    with pytest.raises(NoSuchEntry, match="no entry 'nobody'"):
+        requests.run_now("nobody", by="trader", clock=world.clock)
+    with pytest.raises(NoSuchEntry, match="no entry 'nobody'"):
+        find_entry("nobody")
+
+
+def test_a_back_fill_runs_what_did_not_happen_and_leaves_what_did(world: World, every: Every) -> None:
+    every(10)
+    world.new_leader()
+    world.after(10)
+    Run.objects.update(state=State.SUCCEEDED)
+    world.after(10)
+    Run.objects.filter(state=State.DUE).update(state=State.LOST)
+    world.after(40)  # one runs, three are one row
+    Run.objects.filter(state=State.DUE).update(state=State.SUCCEEDED)
+    assert sorted(states()) == [
+        ("lost", "", 1),
+        ("missed", "deadline", 3),
+        ("succeeded", "", 1),
+        ("succeeded", "", 1),
+    ]
+
+    done = requests.backfill("own", start=START, end=START + timedelta(seconds=61), by="trader", clock=world.clock)
+
+    assert (done.slots, done.made, done.reopened, done.left) == (6, 3, 1, 2)
+    assert world.turn() == ["own"] * 4
+    due = Run.objects.filter(state=State.DUE)
+    assert {run.origin for run in due} == {"", "backfill:trader"}
+
+
+def test_a_second_back_fill_of_the_same_stretch_asks_for_nothing(world: World, every: Every) -> None:
+    every(10)
+    world.new_leader()
+    world.clock.advance(timedelta(seconds=60))
+    stretch = {"start": START, "end": START + timedelta(seconds=60)}
+    requests.backfill("own", **stretch, by="trader", clock=world.clock)  # type: ignore[arg-type]
+    before = Run.objects.count()
+
+    requests.backfill("own", **stretch, by="trader", clock=world.clock)  # type: ignore[arg-type]
+
+    assert Run.objects.count() == before
+
+
+def test_a_stretch_that_is_too_long_is_refused(world: World, every: Every) -> None:
+    every(1)
+    world.new_leader()
+    world.clock.advance(timedelta(days=1))
+
+    with pytest.raises(requests.TooMany):
+        requests.backfill("own", start=START, end=START + timedelta(days=1), by="x", clock=world.clock)
+
+
+def test_a_paused_entry_stays_paused_for_requests_too(world: World, every: Every) -> None:
+    every(10)
+    world.new_leader()
+    pause_entry(find_entry("own"), by="trader", reason="", at=world.clock.now())
+
+    assert find_entry("own").control.paused
+
+
+def test_a_leader_that_is_asked_makes_way_and_holds_back(world: World, redis_client: redis.Redis) -> None:
+    row, _ = Leader.objects.get_or_create(id=1)
+    now = [1000.0]
+    lease = InMemoryLease(lambda: now[0])
+    elector = Elector(lease, timedelta(seconds=1.5), identity="first", now=lambda: now[0])
+    reign = Reign(
+        elector=elector,
+        publisher=world.broker,  # type: ignore[arg-type]
+        clock=world.clock,
+        requests=StepDownRequests(row),
+    )
+    reign._wake.set()
+    reign.turn()
+    assert reign.lead is not None
+
+    ask_to_step_down("first")
+    reign._asked._next = float("-inf")
+    reign._wake.set()
+    reign.turn()
+
+    assert reign.lead is None
+    assert lease.holding() is None
+    assert not elector.campaign()
+
+
+def test_a_request_for_another_leader_is_left_alone(world: World, redis_client: redis.Redis) -> None:
+    row, _ = Leader.objects.get_or_create(id=1)
+    ask_to_step_down("somebody else")
+
+    assert not StepDownRequests(row).is_for("first")
+    assert StepDownRequests(row).is_for("somebody else")
+    assert not StepDownRequests(row).is_for("somebody else")
