@@ -82,6 +82,7 @@ def test_a_back_fill_runs_what_did_not_happen_and_leaves_what_did(world: World, 
         ("succeeded", "", 1),
     ]
 
+    world.clock.advance(timedelta(seconds=1))
     done = requests.backfill("own", start=START, end=START + timedelta(seconds=61), by="trader", clock=world.clock)
 
     assert (done.slots, done.made, done.reopened, done.left) == (6, 3, 1, 2)
