@@ -68,6 +68,11 @@ class Env(BaseSettings):
     replay_tick: float = named("THOR_REPLAY_TICK", 0.5, "Seconds of the wall between decisions", ge=0.05, le=60)
     lease_ttl: float = named("THOR_LEASE_TTL", 1.5, "Seconds until a leader's lease expires", ge=1, le=30)
     disable_leader_lock: bool = named("THOR_DISABLE_LEADER_LOCK", False, "Lead without the lease: one scheduler only")
+    keep_brief_hours: int = named(
+        "THOR_KEEP_BRIEF_HOURS", 48, "Hours to keep successes of entries under a minute", ge=24, le=100_000
+    )
+    keep_runs_days: int = named("THOR_KEEP_RUNS_DAYS", 14, "Days to keep runs", ge=1, le=10_000)
+    keep_failures_days: int = named("THOR_KEEP_FAILURES_DAYS", 90, "Days to keep failed and lost runs", ge=1, le=10_000)
     worker_concurrency: int = named("THOR_WORKER_CONCURRENCY", 2, "Processes of each worker of `up`", ge=1, le=256)
     failpoint: str = named("THOR_FAILPOINT", "", "For tests: die or freeze at a step, e.g. decided:kill:20")
 

@@ -53,6 +53,7 @@ class Planned:
     queue: str
     exclusive: bool
     repeatable: bool
+    brief: bool
     time_limit: float | None
     blocked_by: str
 
@@ -85,7 +86,8 @@ _TYPES = {
     "once_on": "date", "nominal_at": "timestamptz", "origin": "text", "due_at": "timestamptz",
     "deadline_at": "timestamptz", "state": "text", "reason": "text", "last_at": "timestamptz",
     "folded_from": "timestamptz", "count": "int",
-    "queue": "text", "exclusive": "bool", "repeatable": "bool", "time_limit": "float8", "blocked_by": "text",
+    "queue": "text", "exclusive": "bool", "repeatable": "bool", "brief": "bool",
+    "time_limit": "float8", "blocked_by": "text",
 }  # fmt: skip
 
 _values = attrgetter(*_TYPES)

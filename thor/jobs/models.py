@@ -95,6 +95,7 @@ class Run(models.Model):
     queue = models.CharField(max_length=200, blank=True)
     exclusive = models.BooleanField(default=False, help_text="No two runs of this entry at once")
     repeatable = models.BooleanField(default=False)
+    brief = models.BooleanField(default=False, help_text="Its entry has a period under a minute: kept less long")
     time_limit = models.FloatField(null=True, help_text="Seconds that the body may take")
     attempt = models.IntegerField(default=0)
     token = models.UUIDField(null=True)

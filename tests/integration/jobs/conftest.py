@@ -49,6 +49,7 @@ def planned(entry: uuid.UUID, nominal_at: datetime, **changes: Any) -> Planned:
         "queue": "default",
         "exclusive": True,
         "repeatable": False,
+        "brief": False,
         "time_limit": 30.0,
         "blocked_by": "",
     }
