@@ -23,6 +23,7 @@ from thor.leadership.clock import process_clock
 from thor.leadership.elector import Elector, Renewer
 from thor.leadership.lease import Lease, NoLease, RedisLease
 from thor.leadership.models import Leader
+from thor.leadership.offset import OffsetClock
 from thor.leadership.requests import StepDownRequests
 from thor.leadership.selectors import lease_key
 from thor.markets.transitions import next_transition_at
@@ -93,8 +94,9 @@ class ThorScheduler(DatabaseScheduler):
             self.install_default_entries({})
             self.update_from_dict(self.app.conf.beat_schedule)
             row, _ = Leader.objects.get_or_create(id=1)
+            clock = process_clock() if env().clock == "replay" else OffsetClock()
             # The first look may build the tables of sessions: seconds in which no lease should be held.
-            next_transition_at(process_clock().now())
+            next_transition_at(clock.now())
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             self._say_trouble(str(error).strip())
@@ -104,7 +106,7 @@ class ThorScheduler(DatabaseScheduler):
         self._reign = Reign(
             elector=elector,
             publisher=Publisher(self.app),
-            clock=process_clock(),
+            clock=clock,
             fixed=settings.disable_leader_lock,
             requests=None if settings.disable_leader_lock else StepDownRequests(row),
         )

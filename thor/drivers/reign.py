@@ -16,6 +16,7 @@ from thor.jobs import events
 from thor.jobs.decision import Deposed
 from thor.leadership import term
 from thor.leadership.elector import Elector
+from thor.leadership.offset import OffsetClock
 from thor.leadership.requests import StepDownRequests
 from thor.timing import Clock
 
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 LOOK = timedelta(seconds=0.25)
 #: How often the leader looks whether it was asked to make way.
 ASKED = timedelta(seconds=0.3)
+#: How often the clock is compared with the database's.
+COMPARED = timedelta(seconds=1)
 #: How long to wait after the database failed.
 PAUSE = timedelta(seconds=0.5)
 
@@ -52,6 +55,7 @@ class Reign:
         self._trouble = ""
         self._is_redis_away = False
         self._requests, self._asked = requests, Timer(ASKED)
+        self._compared = Timer(COMPARED)
 
     def stop(self) -> None:
         """End after the batch in hand."""
@@ -85,6 +89,9 @@ class Reign:
         self.publisher.close()
 
     def _act(self) -> timedelta:
+        if not self._knows_the_time():
+            self._stand_down("the database's clock jumped")
+            return LOOK
         if self.lead is None:
             if not self._gain():
                 return LOOK
@@ -99,6 +106,12 @@ class Reign:
         self.lead.turn()
         self.elector.database_answered()
         return min(LOOK, self.lead.until_next())
+
+    def _knows_the_time(self) -> bool:
+        """Compare the clock with the database's, once a second; in between trust the last comparison."""
+        if not isinstance(self.clock, OffsetClock):
+            return True
+        return self.clock.sample() if self._compared.is_due() else self.clock.is_certain
 
     def _gain(self) -> bool:
         """Gain the lease and raise the term; where the term cannot be raised the lease is given up at once."""

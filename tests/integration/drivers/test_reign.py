@@ -11,12 +11,14 @@ from django_celery_beat.models import PeriodicTask
 
 from tests.integration.drivers.conftest import World
 from thor.drivers import reign as module
+from thor.drivers.lead import Timer
 from thor.drivers.reign import Reign
 from thor.jobs.decision import Deposed
 from thor.jobs.models import Run
 from thor.leadership.elector import Elector
 from thor.leadership.lease import NoLease
 from thor.leadership.models import Leader
+from thor.leadership.offset import OffsetClock
 from thor.leadership.term import raise_term
 from thor.testing.lease import InMemoryLease
 
@@ -175,3 +177,26 @@ def test_a_term_that_cannot_be_raised_releases_the_lease(pair: Pair, monkeypatch
 
     assert scheduler.lead is None
     assert pair.lease.holding() is None
+
+
+def test_a_clock_that_jumps_makes_a_leader_stand_down_until_samples_agree(
+    pair: Pair, every: Every, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every(1)
+    ahead = [timedelta(0)]
+    clock = OffsetClock(lambda: pair.world.clock.now() + ahead[0], steady=lambda: pair.now)
+    monkeypatch.setattr(module, "COMPARED", timedelta(0))
+    scheduler = pair.scheduler("a")
+    scheduler.clock, scheduler._compared = clock, Timer(timedelta(0))
+    pair.turn(scheduler)
+    assert scheduler.lead is not None
+
+    ahead[0] = timedelta(hours=1)
+    pair.turn(scheduler)
+    assert scheduler.lead is None
+    sent = len(pair.world.broker.sent)
+    pair.turn(scheduler)
+    assert len(pair.world.broker.sent) == sent
+
+    pair.turn(scheduler)
+    assert scheduler.lead is not None
