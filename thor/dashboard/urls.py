@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from thor.dashboard import health, plotlyjs, views
+from thor.dashboard import health, metrics, plotlyjs, views
 
 urlpatterns = [
     path("", views.index, name="dashboard"),
@@ -11,4 +11,5 @@ urlpatterns = [
     path("plotly-<str:version>.min.js", plotlyjs.script, name="plotly"),
     path("favicon.ico", views.icon, name="icon"),
     path("healthz", health.healthz, name="healthz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]
