@@ -91,7 +91,7 @@ _COLUMNS = tuple(_ELSEWHERE.get(name, name) for name in Line._fields)
 _STAMPS = """
 SELECT t.id, t.xmin::text || ',' || coalesce(i.xmin::text, '') || ',' || coalesce(c.xmin::text, '') || ','
        || coalesce(s.xmin::text, '') || ',' || coalesce(k.xmin::text, '') || ',' || e.xmin::text || ','
-       || coalesce(w.xmin::text, '') || ',' || (e.job <> '')::text
+       || coalesce(w.xmin::text, ''), e.job <> ''
   FROM django_celery_beat_periodictask t
   JOIN jobs_entry e ON e.task_id = t.id
   LEFT JOIN jobs_control w ON w.entry_id = e.id
@@ -130,13 +130,20 @@ def read(pks: Iterable[int] | None = None) -> Iterator[Line]:
         yield Line._make(values)
 
 
-def stamps() -> dict[int, object]:
-    """Return a stamp a line: equal as long as nothing of it was written."""
+class Stamp(NamedTuple):
+    """What a line was at a look: `version` is equal as long as nothing of it was written."""
+
+    version: object
+    is_a_jobs: bool
+
+
+def stamps() -> dict[int, Stamp]:
+    """Return the stamp of each line."""
     if connection.vendor != "postgresql":
-        return {line.pk: hash(line) for line in read()}
+        return {line.pk: Stamp(hash(line), bool(line.job)) for line in read()}
     with connection.cursor() as cursor:
         cursor.execute(_STAMPS)
-        return dict(cursor.fetchall())
+        return {pk: Stamp(version, is_a_jobs) for pk, version, is_a_jobs in cursor}
 
 
 def identify(at: datetime) -> None:

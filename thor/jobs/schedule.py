@@ -15,7 +15,7 @@ from uuid import UUID
 
 from thor.jobs import events, lines
 from thor.jobs.cadences import cadence_of
-from thor.jobs.lines import CHUNK, Line, Noted
+from thor.jobs.lines import CHUNK, Line, Noted, Stamp
 from thor.jobs.models import Entry
 from thor.jobs.registry import specs
 from thor.jobs.spec import JobSpec
@@ -61,7 +61,7 @@ class Schedule:
     """The lines as they were at the last look. A look costs what was written since the one before."""
 
     def __init__(self) -> None:
-        self._stamps: dict[int, object] = {}
+        self._stamps: dict[int, Stamp] = {}
         self._ids: dict[int, UUID] = {}
 
     def look(self, at: datetime, *, progress: Callable[[], None] = lambda: None) -> Changes:
@@ -73,18 +73,14 @@ class Schedule:
         lines.identify(at)
         progress()
         found = lines.stamps()
-        stale = [pk for pk, stamp in found.items() if self._stamps.get(pk) != stamp or self._is_a_jobs(stamp)]
+        # Lines of jobs are few, and depend on what no stamp shows: the calendar of their market.
+        stale = [pk for pk, stamp in found.items() if stamp.is_a_jobs or self._stamps.get(pk) != stamp]
         changes = Changes([], [self._ids.pop(pk) for pk in self._ids.keys() - found.keys()])
         for first in range(0, len(stale), CHUNK):
             progress()
             self._take(lines.read(stale[first : first + CHUNK]), at, changes)
         self._stamps = found
         return changes
-
-    @staticmethod
-    def _is_a_jobs(stamp: object) -> bool:
-        # Lines of jobs are few, and depend on what no stamp shows: the calendar of their market.
-        return isinstance(stamp, str) and stamp.endswith("true")
 
     def _take(self, found: Iterable[Line], at: datetime, changes: Changes) -> None:
         noted: list[Noted] = []
