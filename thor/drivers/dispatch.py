@@ -16,8 +16,6 @@ from thor.jobs.schedule import Row
 from thor.leadership.term import Reign
 from thor.timing import Clock, Occurrence, ReplayClock, plan
 
-#: Rows in one statement: large enough to be cheap, small enough to stay far from any limit.
-BATCH = 1000
 #: Runs that people asked for and that may wait in the queues at once; the rest waits in the ledger.
 REQUESTED = 100
 
@@ -83,7 +81,8 @@ class Dispatcher:
         if not planned:
             return 0
         reach("planned")
-        written = self._decide(planned, now, done)
+        written = self._decide(planned, done, until=now)
+        self.decided_until = max(self.decided_until, now)
         reach("decided")
         due = [messages[one.uid] for one in written if one.state == State.DUE]
         if self._publish(due) and not self.is_behind:
@@ -96,7 +95,7 @@ class Dispatcher:
         resumed = [row for row in rows if row.pauses is not None]
         planned = [run for row in resumed for run in self._paused_slots(row)]
         if planned:
-            self._decide(planned, now, [])
+            self._decide(planned)  # not a decision about time: what is due now is still to be planned
         return resumed
 
     def _paused_slots(self, row: Row) -> list[Planned]:
@@ -106,24 +105,20 @@ class Dispatcher:
             dropped_row(row, dropped, self._clock) for dropped in plan(entry, after=paused_at, now=resumed_at).dropped
         ]
 
-    def _decide(self, planned: Sequence[Planned], now: datetime, done: Sequence[int]) -> list[Written]:
-        """Write in batches; only the last one moves the cursor, when all of this instant is in."""
-        written: list[Written] = []
-        at = self._clock.wall()
-        for first in range(0, len(planned), BATCH):
-            is_last = first + BATCH >= len(planned)
-            written += decide(
-                Decision(
-                    term=self.term,
-                    at=at,
-                    until=now if is_last else None,
-                    published_seq=self.published_seq,
-                    planned=planned[first : first + BATCH],
-                    done=done if is_last else (),
-                )
+    def _decide(
+        self, planned: Sequence[Planned], done: Sequence[int] = (), until: datetime | None = None
+    ) -> list[Written]:
+        """Write all of it in one step: a part would be planned again, otherwise, by a successor at a later time."""
+        return decide(
+            Decision(
+                term=self.term,
+                at=self._clock.wall(),
+                until=until,
+                published_seq=self.published_seq,
+                planned=planned,
+                done=done,
             )
-        self.decided_until = max(self.decided_until, now)
-        return written
+        )
 
     def _publish(self, messages: Sequence[Message]) -> bool:
         try:

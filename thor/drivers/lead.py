@@ -57,7 +57,8 @@ class Lead:
         self._dispatcher = Dispatcher(reign=reign, agenda=self._agenda, publisher=publisher, clock=clock, at=now)
         self._look, self._read_all = Timer(LOOK), Timer(READ_ALL, at_once=False)
         self._sweep, self._show, self._again = Timer(SWEEP), Timer(SHOW, at_once=False), Timer(PUBLISH_AGAIN)
-        self._memory, self._remembered, self._recall = BrokerMemory(str(term.installation())), -1, Timer(RECALL)
+        self._memory, self._recall = BrokerMemory(str(term.installation())), Timer(RECALL)
+        self._remembered = reign.published_seq
         self._seen_change: datetime | None = None
         self._warn_if_time_is_behind(now)
         transitions.bootstrap_open_markets(now)
@@ -122,14 +123,15 @@ class Lead:
 
     def _watch_broker(self) -> None:
         """Keep the mark of what is published, and publish again what a broker without memory has lost."""
-        if self._remembered != self._dispatcher.published_seq:
-            self._remembered = self._dispatcher.published_seq
-            self._memory.remember(self._remembered)
+        known, published, since = self._remembered, self._dispatcher.published_seq, None
+        if known != published:
+            self._remembered = published
+            since = self._memory.remember(published, known=known)
         elif self._recall.is_due() and not self._dispatcher.is_behind:
-            since = self._memory.forgotten_since(self._remembered)
-            if since is not None:
-                self._dispatcher.publish_since(since)
-                self._remembered = -1
+            since = self._memory.forgotten_since(known)
+        if since is not None:
+            self._dispatcher.publish_since(since)
+            self._remembered = -1
 
     def _warn_if_time_is_behind(self, now: datetime) -> None:
         if self._dispatcher.decided_until > now + timedelta(seconds=1):

@@ -10,6 +10,9 @@ would be flooded.
                                                                                    42 to 57 are published again
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import redis
 
 from thor.connections import broker_client
@@ -23,22 +26,23 @@ class BrokerMemory:
         self._client = client or broker_client()
         self._key = f"thor:published:{installation}"
 
-    def remember(self, seq: int) -> None:
-        """Mark that everything up to `seq` is published; a broker that is away is noticed when it is back."""
-        if self._client is None:
-            return
-        try:
-            self._client.set(self._key, seq)
-        except redis.exceptions.RedisError:
-            return
+    def remember(self, seq: int, *, known: int) -> int | None:
+        """Mark that everything up to `seq` is published; return the old mark, if it is older than the `known` one.
+
+        The old mark is looked at in the same step: a broker that came back empty just before must not look as if
+        nothing had been lost. One that is away now is noticed when it is back.
+        """
+        return self._older(known, lambda client: client.set(self._key, seq, get=True))
 
     def forgotten_since(self, seq: int) -> int | None:
         """Return the mark, if it is older than `seq`: what came after it is lost. Nothing, if all is well."""
+        return self._older(seq, lambda client: client.get(self._key))
+
+    def _older(self, seq: int, ask: Callable[[redis.Redis], Any]) -> int | None:
         if self._client is None:
             return None
         try:
-            found = self._client.get(self._key)
+            mark = int(ask(self._client) or 0)
         except redis.exceptions.RedisError:
             return None
-        mark = int(found or 0)
         return mark if mark < seq else None

@@ -53,7 +53,7 @@ class Reign:
         self.is_stopping = False
         self._wake = threading.Event()
         self._trouble = ""
-        self._is_redis_away = False
+        self._is_redis_away = self._is_in_doubt = False
         self._requests, self._asked = requests, Timer(ASKED)
         self._compared = Timer(COMPARED)
 
@@ -75,6 +75,7 @@ class Reign:
             wait = LOOK
         except (DatabaseError, InterfaceError) as error:
             connection.close()
+            self._is_in_doubt = True
             self._say_trouble(f"the database does not answer: {str(error).strip()}")
             wait = PAUSE
         if not self.is_stopping:
@@ -103,6 +104,8 @@ class Reign:
             self._stand_down("asked to step down")
             self.elector.give_way()
             return LOOK
+        if self._is_in_doubt:
+            self._begin_again(self.lead.term)
         self.lead.turn()
         self.elector.database_answered()
         return min(LOOK, self.lead.until_next())
@@ -121,11 +124,23 @@ class Reign:
             reign = term.raise_term(self.elector.identity, at=self.clock.wall())
             self.elector.database_answered()
             self.lead = Lead(reign, publisher=self.publisher, clock=self.clock, alive=self._is_alive)
+            self._is_in_doubt = False
         except Exception:
             self.elector.give_way()
             raise
         events.emit("thor.lease.gained", term=reign.term, holder=self.elector.identity)
         return True
+
+    def _begin_again(self, number: int) -> None:
+        """Go on with this reign from what the database says, after it failed in the middle of a turn.
+
+        What was decided may be written or not, and nobody in this process knows; what was read may be half taken over.
+        """
+        reign = term.reread(number)
+        if reign is None:
+            raise Deposed
+        self.lead = Lead(reign, publisher=self.publisher, clock=self.clock, alive=self._is_alive)
+        self._is_in_doubt = False
 
     def _is_alive(self) -> None:
         """Report progress in the middle of something long: the loop moves, and the database answers."""

@@ -33,6 +33,12 @@ def raise_term(holder: str, *, at: datetime) -> Reign:
     return Reign(row.term, row.decided_until, row.published_seq)
 
 
+def reread(term: int) -> Reign | None:
+    """Return how far this reign has come, as the database knows it; nothing where a newer one has begun."""
+    row = Leader.objects.filter(id=1, term=term).first()
+    return None if row is None else Reign(row.term, row.decided_until, row.published_seq)
+
+
 def is_current(term: int) -> bool:
     """Tell whether `term` is still the highest: one cheap round trip."""
     return Leader.objects.filter(id=1, term=term).exists()
