@@ -150,10 +150,11 @@ class Arena(House):
     def edit(self, command: str, *arguments: Any) -> bool:
         """Do an edit as a person would, in a process of its own; return whether it was committed."""
         if self._editor is None or self._editor.poll() is not None:
-            self._editor = subprocess.Popen(
-                [sys.executable, "-m", "tests.acceptance.chaos.editor"], cwd=ROOT, env=self.environment,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-            )  # fmt: skip
+            with (self.folder / "editor.log").open("ab") as log:
+                self._editor = subprocess.Popen(
+                    [sys.executable, "-m", "tests.acceptance.chaos.editor"], cwd=ROOT, env=self.environment,
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+                )  # fmt: skip
         assert self._editor.stdin is not None
         assert self._editor.stdout is not None
         self._editor.stdin.write(json.dumps([command, *arguments]) + "\n")
@@ -175,10 +176,12 @@ class Arena(House):
         self._wires.close()
 
     def _bury(self, role: Role, status: int) -> None:
-        expected = role.is_doomed or (role.is_armed and status == -signal.SIGKILL)
-        if not expected:
+        is_expected = role.is_doomed or (role.is_armed and status == -signal.SIGKILL)
+        if role.name in BEATS and not is_expected:
             self.crashes.append(f"{role.name} ended by itself with status {status}: {self.log(role.name)[-1500:]}")
-        if role.name in WORKERS and not role.is_doomed:
+        elif role.name in WORKERS and not role.is_doomed:
+            # Celery's own consumer may give up when Redis fails in the middle of its start: whoever runs it starts it.
+            role.steps.append("gave:up")
             self.note(role)
         with suppress(ProcessLookupError):
             os.killpg(role.process.pid, signal.SIGKILL)  # type: ignore[union-attr]  # orphans of a killed worker

@@ -88,6 +88,7 @@ class History:
     reigns: Sequence[tuple[int, str]]
     horizon: float
     crashes: Sequence[str] = ()
+    has_recovered: bool = True
 
 
 def check(history: History) -> list[str]:
@@ -213,9 +214,15 @@ def nobody_crashed(history: History) -> Iterator[str]:
     yield from history.crashes
 
 
+def came_back(history: History) -> Iterator[str]:
+    """Once everything is mended, everything runs again, and nobody has to help."""
+    if not history.has_recovered:
+        yield "the schedule did not run again after everything was mended"
+
+
 RULES = (
     started_once, log_agrees, none_early, lost_with_cause, ended_once, every_slot_accounted_for, terms_rise,
-    one_writer_a_term, no_overlap, nobody_crashed,
+    one_writer_a_term, no_overlap, nobody_crashed, came_back,
 )  # fmt: skip
 
 

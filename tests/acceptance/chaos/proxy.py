@@ -26,8 +26,16 @@ class Wires:
 
     def close(self) -> None:
         """End the thread, and every connection with it."""
+        self.call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
+
+    @staticmethod
+    async def _end() -> int:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0)
+        return 0
 
 
 class Wire:

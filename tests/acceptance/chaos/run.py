@@ -85,7 +85,7 @@ def chaos(seed: int, occurrences: int, *, on_postgres: bool, entries: int = len(
             arena.launch(role)
         faults = _rage(arena, rng, seconds=occurrences / sum(1 / line.period for line in lines))
         horizon = _settle(arena)
-        history = _history(arena, lines, horizon)
+        history = replace(_history(arena, lines, horizon or time.time() - PATIENCE), has_recovered=bool(horizon))
     return Outcome(seed, check(history), history, faults)
 
 
@@ -133,7 +133,7 @@ def _rage(arena: Arena, rng: random.Random, seconds: float) -> Counter[str]:
 
 
 def _settle(arena: Arena) -> float:
-    """Mend everything; wait until all lines run again and all that was decided before has ended."""
+    """Mend everything; wait until lines run again and all decided before has ended. Return when they ran, or 0."""
     arena.calm()
     begin = time.time()
     deadline = time.monotonic() + PATIENCE
@@ -145,7 +145,7 @@ def _settle(arena: Arena) -> float:
             horizon = time.time()
         if horizon and not _alive_before(arena, horizon):
             return horizon
-    return horizon or begin
+    return horizon
 
 
 def _runs_since(arena: Arena, at: float) -> int:

@@ -99,6 +99,7 @@ WRONG = {
     "a deposed leader's decision": (checker.terms_rise, history(GOOD[0], row(102, term=2), GOOD[2])),
     "two leaders in a term": (checker.one_writer_a_term, history(*GOOD, reigns=[(1, "a"), (1, "b")])),
     "two at once": (checker.no_overlap, history(*GOOD, bodies=[body(GOOD[0], lasts=1.5), *map(body, GOOD[1:])])),
+    "no recovery": (checker.came_back, history(*GOOD, has_recovered=False)),
     "a crash": (checker.nobody_crashed, history(*GOOD, crashes=["beat-1 ended"])),
 }
 
