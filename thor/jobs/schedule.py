@@ -6,10 +6,11 @@ from a rename; an edited line is decided from the moment of its edit on, so that
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -76,11 +77,20 @@ class Schedule:
         # Lines of jobs are few, and depend on what no stamp shows: the calendar of their market.
         stale = [pk for pk, stamp in found.items() if stamp.is_a_jobs or self._stamps.get(pk) != stamp]
         changes = Changes([], [self._ids.pop(pk) for pk in self._ids.keys() - found.keys()])
-        for first in range(0, len(stale), CHUNK):
+        for chunk in self._chunks(stale, everything=len(stale) == len(found)):
             progress()
-            self._take(lines.read(stale[first : first + CHUNK]), at, changes)
+            self._take(chunk, at, changes)
         self._stamps = found
         return changes
+
+    @staticmethod
+    def _chunks(stale: list[int], *, everything: bool) -> Iterator[list[Line]]:
+        if everything:
+            found = lines.read()
+            yield from iter(lambda: list(islice(found, CHUNK)), [])
+            return
+        for first in range(0, len(stale), CHUNK):
+            yield list(lines.read(stale[first : first + CHUNK]))
 
     def _take(self, found: Iterable[Line], at: datetime, changes: Changes) -> None:
         noted: list[Noted] = []
@@ -107,7 +117,7 @@ def row_of(line: Line) -> Row:
         options=_options(line, spec),
         headers=_json(line.headers or "{}"),
         one_off=line.one_off,
-        version=version_of(line, spec),
+        version=line.version,
         spec=spec,
         pauses=_ended_pause(line),
     )
