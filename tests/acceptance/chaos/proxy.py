@@ -76,18 +76,19 @@ class Wire:
         return 0
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._flows.wait()
         try:
+            await self._flows.wait()
             if self._refuses:
                 raise ConnectionError
             far_reader, far_writer = await asyncio.open_connection(*self._target)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.transport.abort()
             return
         self._writers |= {writer, far_writer}
         pumps = [asyncio.create_task(self._pump(*way)) for way in ((reader, far_writer), (far_reader, writer))]
         self._pumps.update(pumps)
-        await asyncio.wait(pumps)
+        with contextlib.suppress(asyncio.CancelledError):  # the end of everything
+            await asyncio.wait(pumps)
         self._pumps.difference_update(pumps)
         self._writers -= {writer, far_writer}
 

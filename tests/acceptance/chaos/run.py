@@ -86,7 +86,11 @@ def chaos(seed: int, occurrences: int, *, on_postgres: bool, entries: int = len(
         faults = _rage(arena, rng, seconds=occurrences / sum(1 / line.period for line in lines))
         horizon = _settle(arena)
         history = replace(_history(arena, lines, horizon or time.time() - PATIENCE), has_recovered=bool(horizon))
-    return Outcome(seed, check(history), history, faults)
+        outcome = Outcome(seed, check(history), history, faults)
+        if outcome.findings:
+            (folder / "ledger.txt").write_text("\n".join(map(str, history.rows)))
+            (folder / "report.txt").write_text(outcome.report())
+    return outcome
 
 
 def _programs() -> Path:

@@ -19,4 +19,4 @@ JOBS: dict[str, tuple[int, float, dict[str, Any]]] = {
     **{f"paused_{number}": (1, 0.0, {}) for number in range(3)},
 }
 #: Names of lines of a user's own that nobody touches, and their periods; beside the jobs.
-STEADY = {f"steady_{number}": (1, 1, 1, 2, 3)[number % 5] for number in range(60)}
+STEADY = {f"steady_{number}": (1, 1, 1, 2, 3)[number % 5] for number in range(40)}
