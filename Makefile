@@ -45,6 +45,10 @@ test: $(VENV)/.dev ## Run all tests; what a test needs and this machine lacks is
 chaos: $(VENV)/.dev ## Break everything at random and check the ledger: SEED=7 OCCURRENCES=20000
 	@$(BIN)/python -m tests.acceptance.chaos.run $(if $(SEED),--seed $(SEED)) $(if $(OCCURRENCES),--occurrences $(OCCURRENCES))
 
+.PHONY: bench
+bench: $(VENV)/.bench ## Measure Thor beside its peers; about 15 minutes, QUICK=1 for four
+	@$(BIN)/python -m benchmarks.scheduler $(if $(QUICK),--quick)
+
 .PHONY: check
 check: $(VENV)/.dev ## Lint, format, types, import contracts and unit tests: under a minute
 	@$(BIN)/ruff check .
@@ -62,7 +66,7 @@ format: $(VENV)/.dev ## Rewrite the code in the one format, and mend what can be
 lock: $(BIN)/python ## Write constraints.txt anew from the newest versions that fit together
 	@echo "Finding the newest versions (a minute or two)."
 	@$(BIN)/python -m venv --clear $(VENV)/lock
-	@$(VENV)/lock/bin/python -m pip -qq --disable-pip-version-check install -r <($(NAMES) dev)
+	@$(VENV)/lock/bin/python -m pip -qq --disable-pip-version-check install -r <($(NAMES) bench dev)
 	@{ echo "# Exact versions that are tested together. 'make lock' writes this file anew."; \
 	   $(VENV)/lock/bin/python -m pip --disable-pip-version-check freeze; } > constraints.new
 	@mv constraints.new constraints.txt
@@ -78,6 +82,11 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what Thor, its tests and its tools need into $(VENV) (once, about a minute)."
 	@$(PIP) install --constraint constraints.txt --requirement <($(NAMES) dev)
+	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what Thor and its benchmarks need into $(VENV) (once, about a minute)."
+	@$(PIP) install --constraint constraints.txt --requirement <($(NAMES) bench)
 	@touch $@ $(VENV)/.runtime
 
 $(BIN)/python:
