@@ -270,7 +270,7 @@ class World:
             "thor.drivers.lead.Control": Mock(),
             "thor.drivers.lead.gate": Mock(next_edge_at=lambda at: self._asked(None)),
             "thor.drivers.lead.transitions": Mock(next_transition_at=lambda at: self._asked(None)),
-            "thor.drivers.lead.chores": Mock(sweep=lambda at: self._asked(self.ledger.miss_overdue())),
+            "thor.drivers.lead.chores": Mock(sweep=lambda **_: self._asked(self.ledger.miss_overdue())),
             "thor.drivers.lead.events": Mock(),
             "thor.drivers.lead.term": Mock(installation=lambda: self._asked("paper")),
             "thor.drivers.reign.term": Mock(
