@@ -6,8 +6,14 @@ from datetime import datetime
 from itertools import count
 from uuid import UUID
 
+from thor.jobs import events
 from thor.jobs.schedule import Row
 from thor.timing import next_at
+
+
+def unplannable(row: Row, error: Exception) -> None:
+    """Say that the times of a line cannot be computed; it fires again once it is edited."""
+    events.emit("thor.entry.unplannable", entry=row.name, reason=repr(error))
 
 
 class Agenda:
@@ -27,8 +33,18 @@ class Agenda:
         moved = [row for row in changed if self._differs(row)]
         self.rows.update((row.id, row) for row in changed)
         for row in moved:
-            self.put(row, next_at(row.timed, after=after))
+            self.put(row, self._first(row, after))
         return moved
+
+    @staticmethod
+    def _first(row: Row, after: datetime) -> datetime | None:
+        if row.timed.paused:
+            return None  # what is dropped meanwhile becomes one row, when it is resumed
+        try:
+            return next_at(row.timed, after=after)
+        except Exception as error:  # a line whose times cannot be computed must not stop the others
+            unplannable(row, error)
+            return None
 
     def put(self, row: Row, at: datetime | None) -> None:
         """Note when a line is due next; never, where there is no next time."""

@@ -1,8 +1,6 @@
 """What the leader does on the side: end runs that nobody ended, and keep the columns that people look at."""
 
-from datetime import datetime
-
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django_celery_beat.models import PeriodicTask
 
@@ -16,13 +14,14 @@ UPDATE django_celery_beat_periodictask t
 """
 
 
-def sweep(now: datetime) -> int:
-    """End runs that were not claimed in time and runs whose worker is gone; return how many."""
-    missed, lost = ledger.miss_overdue(), ledger.lose_silent(now=now)
+def sweep(*, with_lost: bool) -> int:
+    """End runs that were not claimed in time and, `with_lost`, those whose worker is gone; return how many."""
+    missed = ledger.miss_overdue()
+    lost = ledger.lose_silent() + ledger.lose_overlong() if with_lost else 0
     if missed:
         events.emit("thor.run.missed", count=missed, reason="deadline")
     if lost:
-        events.emit("thor.run.lost", count=lost, reason="worker fell silent")
+        events.emit("thor.run.lost", count=lost, reason="silent worker or past the limit")
     return missed + lost
 
 
@@ -32,8 +31,10 @@ def show_last_runs(dispatcher: Dispatcher) -> None:
     if not fired:
         return
     if connection.vendor != "postgresql":
-        for pk, (at, number) in fired.items():
-            PeriodicTask.objects.filter(pk=pk).update(last_run_at=at, total_run_count=F("total_run_count") + number)
+        with transaction.atomic():
+            for pk, (at, number) in fired.items():
+                changes = {"last_run_at": at, "total_run_count": F("total_run_count") + number}
+                PeriodicTask.objects.filter(pk=pk).update(**changes)
         return
     with connection.cursor() as cursor:
         cursor.execute(_SHOW, [list(fired), *map(list, zip(*fired.values(), strict=True))])

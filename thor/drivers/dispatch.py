@@ -5,15 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from thor.drivers.agenda import Agenda
+from thor.drivers.agenda import Agenda, unplannable
 from thor.drivers.publish import Message, Publisher, PublishFailed
 from thor.failpoints import reach
 from thor.jobs import events, ledger
 from thor.jobs.decision import Decision, Planned, Written, decide
 from thor.jobs.models import Run, State
 from thor.jobs.planned import dropped_row, due_row
-from thor.jobs.schedule import Row
-from thor.leadership.term import Reign
+from thor.jobs.schedule import Row, row_of_entry
+from thor.leadership.term import Reign, is_current
 from thor.timing import Clock, Occurrence, ReplayClock, plan
 
 #: Runs that people asked for and that may wait in the queues at once; the rest waits in the ledger.
@@ -57,6 +57,12 @@ class Dispatcher:
         self._requested = {run.uid for run in runs}
         return len(fresh)
 
+    def advance(self, now: datetime) -> None:
+        """Write down that time has passed, after a turn in which everything due was decided."""
+        if now >= self.decided_until:
+            self._decide([], until=now)
+            self.decided_until = now
+
     def publish_since(self, seq: int) -> None:
         """Publish everything after `seq` again that is not claimed: the broker has lost it."""
         events.emit("thor.broker.forgot", term=self.term, since=seq, published=self.published_seq)
@@ -69,7 +75,11 @@ class Dispatcher:
         messages: dict[UUID, Message] = {}
         done: list[int] = []
         for row in list(self._agenda.take_due(now)):
-            found = plan(row.timed, after=self.decided_until, now=now, fold=self._folds)
+            try:
+                found = plan(row.timed, after=self.decided_until, now=now, fold=self._folds)
+            except Exception as error:  # a line whose times cannot be computed must not stop the others
+                unplannable(row, error)
+                continue
             is_done = row.one_off and bool(found.due)
             self._agenda.put(row, None if is_done else found.next_at)
             for occurrence in found.due[:1] if row.one_off else found.due:
@@ -135,9 +145,10 @@ class Dispatcher:
         return True
 
     def _again(self, run: Run) -> Message | None:
-        row = self._agenda.rows.get(run.entry)
+        row = self._agenda.rows.get(run.entry) or row_of_entry(run.entry)
         if row is None:
-            ledger.skip(run.uid, "entry removed")
+            if is_current(self.term):
+                ledger.skip(run.uid, "entry removed")
             return None
         occurrence = Occurrence(
             entry=run.entry,

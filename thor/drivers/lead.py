@@ -1,5 +1,6 @@
 """What a scheduler does while it leads: read the schedule, ring the bells, decide, publish, and the chores."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from thor.drivers.dispatch import Dispatcher
 from thor.drivers.memory import BrokerMemory
 from thor.drivers.publish import Publisher
 from thor.jobs import events
+from thor.jobs.ledger import SILENCE
 from thor.jobs.models import Control
 from thor.jobs.schedule import Schedule
 from thor.leadership import term
@@ -19,11 +21,15 @@ from thor.leadership.term import Reign
 from thor.markets import transitions
 from thor.timing import Clock, ReplayClock
 
+logger = logging.getLogger(__name__)
+
 LOOK = timedelta(seconds=0.25)
 #: Everything is read again this often, so that an edit that told nobody is found as well.
 READ_ALL = timedelta(seconds=30)
 SWEEP = timedelta(seconds=1)
 SHOW = timedelta(seconds=5)
+#: Time is decided at least this often, also while nothing is due.
+ADVANCE = timedelta(seconds=5)
 RECALL = timedelta(seconds=0.3)
 PUBLISH_AGAIN = timedelta(seconds=0.5)
 
@@ -59,6 +65,7 @@ class Lead:
         self._sweep, self._show, self._again = Timer(SWEEP), Timer(SHOW, at_once=False), Timer(PUBLISH_AGAIN)
         self._memory, self._recall = BrokerMemory(str(term.installation())), Timer(RECALL)
         self._remembered = reign.published_seq
+        self._began, self._advance = boottime(), Timer(ADVANCE)
         self._seen_change: datetime | None = None
         self._warn_if_time_is_behind(now)
         transitions.bootstrap_open_markets(now)
@@ -79,9 +86,12 @@ class Lead:
         if self._dispatcher.is_behind and self._again.is_due():
             self._dispatcher.catch_up_publishing()
         self._dispatcher.turn(now)
+        if self._advance.is_due():
+            self._dispatcher.advance(now)
         self._watch_broker()
         if self._sweep.is_due():
-            chores.sweep(self._clock.wall())
+            # Workers may have been silent because the database was away; they get the time to be heard again.
+            chores.sweep(with_lost=boottime() - self._began > SILENCE.total_seconds())
         if self._show.is_due():
             chores.show_last_runs(self._dispatcher)
 
@@ -135,6 +145,9 @@ class Lead:
 
     def _warn_if_time_is_behind(self, now: datetime) -> None:
         if self._dispatcher.decided_until > now + timedelta(seconds=1):
-            events.emit(
-                "thor.clock.behind", decided_until=self._dispatcher.decided_until.isoformat(), now=now.isoformat()
+            logger.error(
+                "time is decided until %s, and it is %s: nothing fires until then. A clock was set back, or a replay "
+                "began anew on a ledger that had been used; use a database of its own for each replay.",
+                self._dispatcher.decided_until.isoformat(),
+                now.isoformat(),
             )

@@ -67,7 +67,7 @@ class Reign:
         self.elector.turned()
         try:
             wait = self._act()
-            self._recovered()
+            self._watch_redis()
         except Deposed:
             self._stand_down("a scheduler with a newer term took over")
             if self.fixed:
@@ -108,6 +108,7 @@ class Reign:
             self._begin_again(self.lead.term)
         self.lead.turn()
         self.elector.database_answered()
+        self._say_end_of_trouble()
         return min(LOOK, self.lead.until_next())
 
     def _knows_the_time(self) -> bool:
@@ -158,14 +159,17 @@ class Reign:
             logger.error("%s; nothing is decided until it does", trouble)
         self._trouble = trouble
 
-    def _recovered(self) -> None:
-        """Say once that something is away, and once that it is back."""
+    def _say_end_of_trouble(self) -> None:
         if self._trouble:
             logger.warning("the database answers again")
-            self._trouble = ""
-        if self._is_redis_away == self.elector.reachable:
-            self._is_redis_away = not self.elector.reachable
-            if self._is_redis_away:
-                logger.error("Redis does not answer; nobody can lead until it does")
-            else:
-                logger.warning("Redis answers again")
+        self._trouble = ""
+
+    def _watch_redis(self) -> None:
+        """Say once that Redis is away, and once that it is back."""
+        if self._is_redis_away != self.elector.reachable:
+            return
+        self._is_redis_away = not self.elector.reachable
+        if self._is_redis_away:
+            logger.error("Redis does not answer; nobody can lead until it does")
+        else:
+            logger.warning("Redis answers again")

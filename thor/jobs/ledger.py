@@ -13,20 +13,23 @@ comes a second time, or late, or from a leader that was deposed, changes nothing
 import json
 import uuid
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from thor.errors import ThorError
 from thor.jobs.claim import Claimed
 from thor.jobs.models import Control, Run, State, Worker
+from thor.jobs.patience import patiently
 from thor.timing import Occurrence
 
 #: A worker that was not heard of for this long is dead: ten of its heartbeats.
 SILENCE = timedelta(seconds=10)
+#: How long after its time limit a run may still be ended by its worker.
+MARGIN = timedelta(seconds=60)
 LONGEST_TEXT = 4000
 #: The reason of a run that a back-fill opened again.
 BACKFILL = "back-fill"
@@ -60,30 +63,36 @@ def claim(uid: uuid.UUID, occurrence: Occurrence, *, worker: uuid.UUID, hostname
     """Take the run for this worker; raise a `Refused` that says why not, recorded in the ledger where it ends the run.
 
     The deadline is judged by the database's clock, so a worker whose clock is wrong neither starts late nor refuses
-    early.
+    early. A claim that meets a database that is away is made again, under the same token: its answer may have been
+    lost and not the claim, and a run that is ours but that nobody carries out would stand for ever.
     """
     token = uuid.uuid4()
+    values = {"state": State.STARTED, "token": token, "worker": worker, "hostname": hostname[:200]}
+    taken = patiently(lambda: _take(uid, **values))
+    if taken is None:
+        raise OperationalError("the database did not take the claim")
+    if not isinstance(taken, Run):
+        raise taken
+    return Claimed(uid, token, taken.name, taken.attempt, taken.time_limit, taken.lateness_ms or 0.0, occurrence)
+
+
+def _take(uid: uuid.UUID, **values: Any) -> Run | Refused:
+    """Take the run, or find that it was taken by these very values before; return it, or why it is refused."""
     try:
         with transaction.atomic():
-            taken = _claimable(uid).update(
-                state=State.STARTED,
-                token=token,
-                worker=worker,
-                hostname=hostname[:200],
-                attempt=F("attempt") + 1,
-                started_at=Now(),
-            )
+            _claimable(uid).update(**values, attempt=F("attempt") + 1, started_at=Now())
     except IntegrityError:
-        raise Overlapping from None
-    if not taken:
-        raise _refusal(uid)
-    run = Run.objects.only("name", "attempt", "time_limit", "due_at", "started_at").get(uid=uid)
-    return Claimed(uid, token, run.name, run.attempt, run.time_limit, run.lateness_ms or 0.0, occurrence)
+        return Overlapping()
+    columns = Run.objects.only("name", "attempt", "time_limit", "due_at", "started_at")
+    return columns.filter(uid=uid, token=values["token"], state=State.STARTED).first() or _refusal(uid)
+
+
+def _is_paused() -> Exists:
+    return Exists(Control.objects.filter(entry_id=OuterRef("entry"), paused=True))
 
 
 def _claimable(uid: uuid.UUID) -> Any:
-    paused = Control.objects.filter(entry_id=OuterRef("entry"), paused=True)
-    return Run.objects.filter(~Exists(paused), uid=uid, state=State.DUE, deadline_at__gt=Now())
+    return Run.objects.filter(~_is_paused(), uid=uid, state=State.DUE, deadline_at__gt=Now())
 
 
 def _refusal(uid: uuid.UUID) -> Refused:
@@ -91,7 +100,7 @@ def _refusal(uid: uuid.UUID) -> Refused:
     waiting = Run.objects.filter(uid=uid, state=State.DUE)
     if waiting.filter(deadline_at__lte=Now()).update(state=State.MISSED, reason="deadline", finished_at=Now()):
         return TooLate()
-    if waiting.update(state=State.SKIPPED, reason="paused", finished_at=Now()):
+    if waiting.filter(_is_paused()).update(state=State.SKIPPED, reason="paused", finished_at=Now()):
         return Paused()
     return AlreadyClaimed() if Run.objects.filter(uid=uid).exists() else UnknownRun()
 
@@ -108,7 +117,7 @@ def succeed(run: Claimed, result: Any) -> bool:
 
 def fail(run: Claimed, reason: str, error: str) -> bool:
     """End the run with an error; return whether it was still ours to end."""
-    return _finish(run, state=State.FAILED, reason=reason[:500], error=error[-LONGEST_TEXT:])
+    return _finish(run, state=State.FAILED, reason=_clean(reason)[:500], error=_clean(error)[-LONGEST_TEXT:])
 
 
 def _finish(run: Claimed, **values: Any) -> bool:
@@ -126,10 +135,10 @@ def reopen(run: Claimed, *, wait: timedelta) -> bool:
     return bool(mine.update(state=State.DUE, token=None, reason="retry", deadline_at=row.started_at + wait + room))
 
 
-def lose(uid: uuid.UUID, reason: str) -> bool:
-    """Record that the process which ran the body is gone."""
-    started = Run.objects.filter(uid=uid, state=State.STARTED)
-    return bool(started.update(state=State.LOST, reason=reason[:500], finished_at=Now()))
+def lose(uid: uuid.UUID, reason: str, *, worker: uuid.UUID) -> bool:
+    """Record that the process of this worker which ran the body is gone; another worker's claim is not touched."""
+    started = Run.objects.filter(uid=uid, state=State.STARTED, worker=worker)
+    return bool(started.update(state=State.LOST, reason=_clean(reason)[:500], finished_at=Now()))
 
 
 def hand_over(uids: Iterable[uuid.UUID]) -> None:
@@ -155,18 +164,32 @@ def requested(limit: int) -> list[Run]:
     return list(asked.order_by("seq")[:limit])
 
 
+def _live() -> Any:
+    # Literals, since SQLite uses a partial index only where the query says the same as the index.
+    return Run.objects.extra(where=["jobs_run.state IN ('due', 'started')"])
+
+
 def miss_overdue() -> int:
     """End what nobody claimed in time; return how many runs."""
-    overdue = Run.objects.filter(state=State.DUE, deadline_at__lt=Now() - timedelta(seconds=1))
-    return overdue.update(state=State.MISSED, reason="deadline", finished_at=Now())
+    overdue = _live().filter(state=State.DUE, deadline_at__lt=Now() - timedelta(seconds=1))
+    return int(overdue.update(state=State.MISSED, reason="deadline", finished_at=Now()))
 
 
-def lose_silent(*, now: datetime) -> int:
-    """End runs whose worker has not been heard of for `SILENCE`; return how many."""
-    heard = Worker.objects.filter(boot=OuterRef("worker"), seen_at__gt=now - SILENCE)
-    old = Q(started_at__lt=now - SILENCE)
-    silent = Run.objects.filter(old, ~Exists(heard), state=State.STARTED)
-    return silent.update(state=State.LOST, reason="worker fell silent", finished_at=Now())
+def lose_silent() -> int:
+    """End runs whose worker has not been heard of for `SILENCE`, by the database's clock; return how many."""
+    heard = Worker.objects.filter(boot=OuterRef("worker"), seen_at__gt=Now() - SILENCE)
+    silent = _live().filter(~Exists(heard), state=State.STARTED, started_at__lt=Now() - SILENCE)
+    return int(silent.update(state=State.LOST, reason="worker fell silent", finished_at=Now()))
+
+
+def lose_overlong() -> int:
+    """End runs that should have been stopped at their time limit: their end could not be written; return how many."""
+    ended = 0
+    for run in _live().filter(state=State.STARTED, time_limit__isnull=False, started_at__lt=Now() - MARGIN):
+        limit = timedelta(seconds=run.time_limit) + MARGIN
+        overlong = Run.objects.filter(seq=run.seq, state=State.STARTED, token=run.token, started_at__lt=Now() - limit)
+        ended += overlong.update(state=State.LOST, reason="past its time limit", finished_at=Now())
+    return ended
 
 
 def _text(result: Any) -> str:
@@ -176,4 +199,9 @@ def _text(result: Any) -> str:
         text = json.dumps(result, default=str)
     except (TypeError, ValueError):
         text = repr(result)
-    return text[:LONGEST_TEXT]
+    return _clean(text)[:LONGEST_TEXT]
+
+
+def _clean(text: str) -> str:
+    """Return text that every database takes: no zero byte, no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -11,6 +11,7 @@ from thor.timing import Clock, Dropped, Occurrence, OncePerSession, ReplayClock,
 
 BLOCKED_BY = {Overlap.SKIP: "live", Overlap.QUEUE_ONE: "due", Overlap.ALLOW: ""}
 #: In a replay virtual seconds are short: a run has at least so long on the wall, and at most `LONGEST_ROOM`.
+LARGEST_COUNT = 2**31 - 1
 SHORTEST_ROOM, LONGEST_ROOM = timedelta(seconds=5), timedelta(minutes=10)
 
 
@@ -51,7 +52,7 @@ def dropped_row(row: Row, dropped: Dropped, clock: Clock) -> Planned:
         nominal_at=dropped.first_at,
         last_at=dropped.last_at,
         folded_from=None,
-        count=dropped.count,
+        count=min(dropped.count, LARGEST_COUNT),
         due_at=due_at,
         deadline_at=due_at,
         session_date=None,

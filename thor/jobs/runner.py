@@ -1,26 +1,34 @@
 """Carry out a run on a worker: claim, body inside the middleware, finish. Every task of the application does it.
 
-A task that was called by hand carries no run and just runs. A database that does not answer at the claim leaves the
-run to the ledger: it is published again inside its deadline, or ends as missed.
+A task that was called by hand carries no run and just runs. A claim waits for a database that is away; where it does
+not come back, the run is left to the ledger, and ends as missed.
 """
 
 import traceback
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from celery import Task
-from celery.exceptions import Ignore, Retry
+from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.request import Request
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from thor.failpoints import reach
 from thor.jobs import events, ledger, middleware, workers
 from thor.jobs.claim import HEADER, Claimed, occurrence_of
 from thor.jobs.patience import patiently
-from thor.timing import Occurrence
+from thor.timing import Occurrence, SystemClock
 
 OVERLAP_WAIT = 0.5
+#: Where a task's request keeps the run that it carries out.
+CLAIMED = "thor_claimed"
+#: How the process that ran a body can end, by the exception that Celery makes of it.
+ENDINGS = {
+    "WorkerLostError": "the process died",
+    "SystemExit": "the process ended itself",
+    "Terminated": "terminated by an operator",
+}
 
 
 class LedgerRequest(Request):
@@ -28,8 +36,9 @@ class LedgerRequest(Request):
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Record the loss where the pool's process died under the body."""
-        if type(exc_info.exception).__name__ in ("WorkerLostError", "SystemExit"):
-            self._lose(str(exc_info.exception))
+        kind = type(exc_info.exception).__name__
+        if kind in ENDINGS:
+            self._lose(f"{ENDINGS[kind]}: {exc_info.exception}")
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
     def on_timeout(self, soft: bool, timeout: float) -> Any:
@@ -41,7 +50,7 @@ class LedgerRequest(Request):
     def _lose(self, reason: str) -> None:
         if HEADER not in (self.request_dict or {}):
             return
-        patiently(lambda: ledger.lose(uuid.UUID(self.id), reason))
+        patiently(lambda: ledger.lose(uuid.UUID(self.id), reason, worker=workers.boot()))
         events.emit("thor.run.lost", run=self.id, task=self.name, reason=reason)
 
 
@@ -60,6 +69,7 @@ class LedgerTask(Task):
         reach("claimed")
         if self.name in _job_names():
             args = (run.occurrence, *args)
+        setattr(self.request, CLAIMED, run)
         return self._carry_out(run, args, kwargs)
 
     def _claim(self, occurrence: Occurrence) -> Claimed:
@@ -73,9 +83,9 @@ class LedgerTask(Task):
         except ledger.Refused as refusal:
             events.emit("thor.run.refused", run=uid, task=self.name, reason=type(refusal).__name__)
             raise Ignore from None
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             events.emit("thor.run.unclaimed", run=uid, task=self.name, reason=repr(error))
-            raise Ignore from None
+            raise Reject(repr(error), requeue=True) from None  # the claim that comes next judges the deadline
 
     def _wait_or_skip(self, uid: uuid.UUID, *, is_requested: bool) -> None:
         """Come again a little later, where the job or a person wants that; else leave this occurrence out."""
@@ -89,14 +99,41 @@ class LedgerTask(Task):
             task_id=self.request.id,
             headers={HEADER: getattr(self.request, HEADER)},
             countdown=OVERLAP_WAIT,
+            queue=str((self.request.delivery_info or {}).get("routing_key") or self.app.conf.task_default_queue),
         )
+
+    def retry(self, *args: Any, **options: Any) -> Any:
+        """Try again later, as a new attempt of the same run: the ledger hears of it before the message is sent.
+
+        The message has no expiry of its own, since that would be the first attempt's; the claim judges the deadline.
+        """
+        run = getattr(self.request, CLAIMED, None)
+        if run is None or not self._may_retry(options.get("max_retries")):
+            return super().retry(*args, **options)
+        wait = self._wait(options.get("eta"), options.get("countdown"))
+        if not patiently(lambda: ledger.reopen(run, wait=wait)):
+            raise Ignore  # another attempt has begun, or the run has ended: this one is stale
+        return super().retry(*args, **{"expires": None, **options})
+
+    def _may_retry(self, limit: int | None) -> bool:
+        most = self.max_retries if limit is None else limit
+        return most is None or (self.request.retries or 0) < most
+
+    def _wait(self, eta: datetime | None, countdown: float | None) -> timedelta:
+        if eta is not None:
+            return max(timedelta(0), eta - SystemClock().now())
+        return timedelta(seconds=self.default_retry_delay if countdown is None else countdown)
 
     def _carry_out(self, run: Claimed, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             result = middleware.wrap(run, lambda: super(LedgerTask, self).__call__(*args, **kwargs))()
-        except Retry as retry:
-            wait = _wait(retry)
-            patiently(lambda: ledger.reopen(run, wait=wait))
+        except Retry:
+            raise  # the run was opened again before the message was sent
+        except Ignore:
+            patiently(lambda: ledger.succeed(run, "ignored"))  # replaced by another task, or of no interest
+            raise
+        except Reject as rejection:
+            self._reject(run, rejection)
             raise
         except Exception as error:
             text, reason = traceback.format_exc(), f"{type(error).__name__}: {error}"
@@ -106,16 +143,17 @@ class LedgerTask(Task):
         _report_stale(run, patiently(lambda: ledger.succeed(run, result)))
         return result
 
+    @staticmethod
+    def _reject(run: Claimed, rejection: Any) -> None:
+        if rejection.requeue:
+            patiently(lambda: ledger.reopen(run, wait=timedelta(0)))
+        else:
+            patiently(lambda: ledger.fail(run, "rejected", str(rejection.reason)))
+
 
 def _report_stale(run: Claimed, was_ours: bool | None) -> None:
     if not was_ours:
         events.emit("thor.run.stale", **run.fields)
-
-
-def _wait(retry: Retry) -> timedelta:
-    if isinstance(retry.when, (int, float)):
-        return timedelta(seconds=retry.when)
-    return timedelta(minutes=3)
 
 
 def _job_names() -> dict[str, Any]:

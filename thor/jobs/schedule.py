@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from thor.errors import ThorError
 from thor.jobs import events, lines
 from thor.jobs.cadences import cadence_of
 from thor.jobs.lines import CHUNK, Line, Noted, Stamp
@@ -25,7 +26,11 @@ from thor.timing import Entry as TimedEntry
 from thor.timing import Sessions, Window, parse_window
 
 #: What makes a line unreadable: arguments that are no JSON, a window, zone or market that does not exist.
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
+
+
+class NotThatKind(ThorError, ValueError):
+    """Arguments are a JSON list, keyword arguments and headers a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +117,25 @@ def row_of(line: Line) -> Row:
         name=line.name,
         timed=_timed(line, spec),
         task=line.task,
-        args=_json(line.args or "[]"),
-        kwargs=_json(line.kwargs or "{}"),
+        args=_json(line.args or "[]", list),
+        kwargs=_json(line.kwargs or "{}", dict),
         options=_options(line, spec),
-        headers=_json(line.headers or "{}"),
+        headers=_json(line.headers or "{}", dict),
         one_off=line.one_off,
         version=line.version,
         spec=spec,
         pauses=_ended_pause(line),
     )
+
+
+def row_of_entry(entry: UUID) -> Row | None:
+    """Return the line of an entry that is not on the agenda: switched off, or a one-off task that is done."""
+    pk = Entry.objects.filter(id=entry).values_list("task_id", flat=True).first()
+    found = list(lines.read([pk])) if pk else []
+    try:
+        return row_of(found[0]) if found else None
+    except UNREADABLE:
+        return None
 
 
 def version_of(line: Line, spec: JobSpec | None) -> str:
@@ -203,8 +218,11 @@ def _window(text: str) -> Window:
 
 
 @lru_cache(maxsize=1024)
-def _json(text: str) -> Any:
-    return json.loads(text)
+def _json(text: str, kind: type) -> Any:
+    found = json.loads(text)
+    if not isinstance(found, kind):
+        raise NotThatKind(f"{text} is JSON, but no {'list' if kind is list else 'object'}.")
+    return found
 
 
 def _options(line: Line, spec: JobSpec | None) -> dict[str, Any]:

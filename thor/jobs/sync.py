@@ -22,6 +22,10 @@ from thor.timing import Cron, Every
 _PERIODS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
+class NameTaken(BadJob):
+    """A user's own periodic task has the name that a job's row would get."""
+
+
 @dataclass(slots=True)
 class Report:
     """Which rows were made, changed, retired and taken up again, by name."""
@@ -87,6 +91,8 @@ def _declared(spec: JobSpec) -> dict[str, Any]:
 
 def _make(spec: JobSpec, market: str, at: datetime, declared: dict[str, Any], entry: Entry | None) -> None:
     name = entry_name(spec, market)
+    if PeriodicTask.objects.filter(name=name).exists():
+        raise NameTaken(f"a periodic task named {name!r} is there already and is not Thor's; rename it in the admin.")
     task, _ = PeriodicTask.objects.update_or_create(
         name=name,
         defaults={"task": spec.name, "queue": spec.queue, "description": spec.summary, **_schedule(spec)},
@@ -140,6 +146,7 @@ def _retire(wanted: set[tuple[str, str]], at: datetime, report: Report) -> None:
         if (entry.job, entry.market) in wanted:
             continue
         entry.retired_at = at
-        entry.save(update_fields=["retired_at"])
+        entry.gated = False
+        entry.save(update_fields=["retired_at", "gated"])
         PeriodicTask.objects.filter(pk=entry.task_id).update(enabled=False)
         report.retired.append(entry.name)

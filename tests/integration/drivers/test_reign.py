@@ -10,10 +10,11 @@ from django.db import OperationalError
 from django_celery_beat.models import PeriodicTask
 
 from tests.integration.drivers.conftest import World
+from thor.drivers import dispatch
 from thor.drivers import reign as module
 from thor.drivers.lead import Timer
 from thor.drivers.reign import Reign
-from thor.jobs.decision import Deposed
+from thor.jobs.decision import Decision, Deposed
 from thor.jobs.models import Run
 from thor.leadership.elector import Elector
 from thor.leadership.lease import NoLease
@@ -200,3 +201,48 @@ def test_a_clock_that_jumps_makes_a_leader_stand_down_until_samples_agree(
 
     pair.turn(scheduler)
     assert scheduler.lead is not None
+
+
+def test_a_database_that_fails_in_a_decision_costs_no_slot(
+    pair: Pair, every: Every, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every(1, name="quick")
+    every(2, name="slow")
+    scheduler = pair.scheduler("a")
+    pair.turn(scheduler)
+    pair.pass_time(2, scheduler)
+    sound = dispatch.decide
+
+    def broken(_: Decision) -> None:
+        raise OperationalError("the answer was lost")
+
+    monkeypatch.setattr(dispatch, "decide", broken)
+    pair.turn(scheduler)
+    monkeypatch.setattr(dispatch, "decide", sound)
+    pair.pass_time(0.5, scheduler)
+    pair.turn(scheduler)
+
+    assert Run.objects.filter(name="slow", state="due").count() == 1
+    assert sum(run.count for run in Run.objects.filter(name="quick")) == 2
+
+
+def test_rows_whose_commit_was_not_answered_are_published(
+    pair: Pair, every: Every, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every(2)
+    scheduler = pair.scheduler("a")
+    pair.turn(scheduler)
+    pair.pass_time(2, scheduler)
+    sound = dispatch.decide
+
+    def unanswered(decision: Decision) -> None:
+        sound(decision)
+        raise OperationalError("the answer was lost")
+
+    monkeypatch.setattr(dispatch, "decide", unanswered)
+    pair.turn(scheduler)
+    monkeypatch.setattr(dispatch, "decide", sound)
+    pair.turn(scheduler)
+
+    assert Run.objects.count() == 1
+    assert pair.world.broker.names == ["own"]

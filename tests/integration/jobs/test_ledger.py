@@ -4,9 +4,10 @@ import threading
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from tests.integration.jobs.conftest import occurrence, planned
 from thor.jobs import ledger
@@ -40,6 +41,22 @@ def test_a_run_is_claimed_once(due: Planned) -> None:
     run = Run.objects.get()
     assert (run.state, run.attempt, run.token, run.worker) == (State.STARTED, 1, claimed.token, BOOT)
     assert run.started_at is not None
+
+
+def test_a_claim_whose_answer_was_lost_is_found_again(due: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
+    take, answers = ledger._take, iter([OperationalError("the connection broke"), None])
+
+    def lossy(*args: Any, **values: Any) -> object:
+        taken, broken = take(*args, **values), next(answers)
+        if broken:
+            raise broken
+        return taken
+
+    monkeypatch.setattr(ledger, "_take", lossy)
+    claimed = claim(due)
+
+    assert Run.objects.get().attempt == 1
+    assert ledger.succeed(claimed, 1)
 
 
 def test_of_many_workers_that_claim_at_once_one_succeeds(due: Planned) -> None:
@@ -157,7 +174,8 @@ def test_a_retry_moves_the_deadline_by_its_wait(due: Planned) -> None:
 def test_a_run_whose_process_died_is_lost_and_cannot_be_finished(due: Planned) -> None:
     claimed = claim(due)
 
-    assert ledger.lose(due.uid, "signal 9")
+    assert not ledger.lose(due.uid, "signal 9", worker=uuid.uuid4())
+    assert ledger.lose(due.uid, "signal 9", worker=BOOT)
 
     assert not ledger.succeed(claimed, 1)
     assert Run.objects.get().state == State.LOST
@@ -179,14 +197,43 @@ def test_runs_of_a_silent_worker_are_lost_and_those_of_a_living_one_are_not(deci
     living = uuid.uuid4()
     claim(rows[0])
     ledger.claim(rows[1].uid, occurrence(rows[1]), worker=living, hostname="there")
-    later = at + timedelta(seconds=60)
-    Worker.objects.create(boot=BOOT, hostname="here", started_at=at, seen_at=at)
-    Worker.objects.create(boot=living, hostname="there", started_at=at, seen_at=later - timedelta(seconds=1))
+    earlier = at - timedelta(seconds=60)
+    Run.objects.update(started_at=earlier)
+    Worker.objects.create(boot=BOOT, hostname="here", started_at=earlier, seen_at=earlier)
+    Worker.objects.create(boot=living, hostname="there", started_at=earlier, seen_at=at)
 
-    assert ledger.lose_silent(now=later) == 1
+    assert ledger.lose_silent() == 1
 
     assert Run.objects.get(uid=rows[0].uid).state == State.LOST
     assert Run.objects.get(uid=rows[1].uid).state == State.STARTED
+
+
+def test_a_run_that_is_far_past_its_time_limit_is_lost_although_its_worker_lives(due: Planned, at: datetime) -> None:
+    claim(due)
+    Worker.objects.create(boot=BOOT, hostname="here", started_at=at, seen_at=at + timedelta(hours=1))
+    Run.objects.update(started_at=at - timedelta(seconds=85))
+    assert ledger.lose_overlong() == 0
+
+    Run.objects.update(started_at=at - timedelta(seconds=95))
+
+    assert ledger.lose_overlong() == 1
+    assert Run.objects.get().reason == "past its time limit"
+
+
+def test_a_duplicate_that_is_refused_does_not_end_a_run_that_was_opened_again(due: Planned) -> None:
+    ledger.reopen(claim(due), wait=timedelta(0))
+
+    refusal = ledger._refusal(due.uid)
+
+    assert isinstance(refusal, ledger.AlreadyClaimed)
+    assert Run.objects.get().state == State.DUE
+
+
+@pytest.mark.parametrize("text", ["a zero byte \0 inside", "half a pair \ud800 inside"])
+def test_an_error_whose_text_no_database_takes_is_recorded_all_the_same(due: Planned, text: str) -> None:
+    assert ledger.fail(claim(due), text, text)
+
+    assert "inside" in Run.objects.get().error
 
 
 def test_what_is_owed_is_what_was_decided_and_not_published(decision: Make, at: datetime) -> None:

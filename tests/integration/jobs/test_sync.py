@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from thor.drivers.gate import settle
 from thor.jobs import registry, sync
 from thor.jobs.models import Entry
 from thor.jobs.spec import BadJob, make_spec
@@ -102,6 +103,17 @@ def test_a_job_that_is_gone_is_retired_and_comes_back_with_its_identity(declare:
     sync.sync_jobs(at=AT)
     entry = Entry.objects.get(job="count_ticks")
     assert (entry.id, entry.retired_at) == (identity, None)
+    assert settle(AT) == ["count_ticks @ crypto"]
+    assert PeriodicTask.objects.get(task="count_ticks").enabled
+
+
+def test_a_users_own_row_of_the_same_name_is_not_taken_over(declare: Any) -> None:
+    interval = IntervalSchedule.objects.create(every=3, period="seconds")
+    PeriodicTask.objects.create(name="count_ticks @ crypto", task="my.task", interval=interval)
+    declare("count_ticks", cadence=Every(seconds=5), markets=("crypto",))
+
+    with pytest.raises(sync.NameTaken, match="rename it in the admin"):
+        sync.sync_jobs(at=AT)
 
 
 def test_a_cron_job_keeps_its_zone(declare: Any) -> None:

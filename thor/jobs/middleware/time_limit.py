@@ -28,4 +28,5 @@ class TimeLimit:
         try:
             return body()
         except SoftTimeLimitExceeded:
-            raise TooLong(f"{run.name} took longer than its time limit of {run.time_limit:g} s.") from None
+            limit = f" of {run.time_limit:g} s" if run.time_limit else ""
+            raise TooLong(f"{run.name} took longer than its time limit{limit}.") from None
