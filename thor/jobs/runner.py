@@ -36,9 +36,10 @@ class LedgerRequest(Request):
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Record the loss where the pool's process died under the body."""
-        kind = type(exc_info.exception).__name__
+        error = getattr(exc_info.exception, "exc", exc_info.exception)  # the pool wraps some with their traceback
+        kind = type(error).__name__
         if kind in ENDINGS:
-            self._lose(f"{ENDINGS[kind]}: {exc_info.exception}")
+            self._lose(f"{ENDINGS[kind]}: {error}")
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
     def on_timeout(self, soft: bool, timeout: float) -> Any:
