@@ -34,9 +34,11 @@ def _switch_row(name: str, enabled: bool) -> None:
 
 def _switch_key(name: str, enabled: bool) -> None:
     from redbeat import RedBeatSchedulerEntry
+    from redbeat.schedulers import ensure_conf
 
     from benchmarks.peer import app
 
+    ensure_conf(app)
     entry = RedBeatSchedulerEntry.from_key(RedBeatSchedulerEntry.generate_key(app, name), app=app)
     entry.enabled = enabled
     entry.save()

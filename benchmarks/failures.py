@@ -72,11 +72,14 @@ def restarted(subject: Subject, size: Size) -> Cells:
     return {"restarted": Cell(f"{number} of {size.restarts}", values)}
 
 
+def _own(subject: Subject) -> dict[str, str]:
+    return TUNED if isinstance(subject, RedBeat) else {}
+
+
 def _join(subject: Subject, beats: list[Beat], number: int) -> None:
     """Start beats until `number` run, one after the other, and let each settle."""
-    own = TUNED if isinstance(subject, RedBeat) else {}
     while sum(beat.is_running for beat in beats) < number:
-        beats.append(subject.beat(**own))
+        beats.append(subject.beat(**_own(subject)))
         beats[-1].settle()
 
 
@@ -116,12 +119,12 @@ def _restart(subject: Subject) -> tuple[int, int]:
     due = math.floor(time.time()) + 7.0
     with subject.fresh():
         subject.fill(Entries(1, period=3600, first_at=due))
-        with subject.reader() as reader, ending([subject.beat()]) as beats:
+        with subject.reader() as reader, ending([subject.beat(**_own(subject))]) as beats:
             _await(reader, 1)
             beats[0].end(signal.SIGKILL)
-            beats.append(subject.beat())
+            beats.append(subject.beat(**_own(subject)))
             beats[-1].settle()
-            time.sleep(4)
+            time.sleep(8 if isinstance(subject, RedBeat) else 4)  # its lock must expire first
             again = reader.number - 1
             starts = len(reader.starts) - 1 if isinstance(subject, Thor) else again
     return starts, again

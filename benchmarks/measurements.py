@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+import signal
 import subprocess
 import time
 from collections import defaultdict
@@ -24,7 +25,7 @@ class Size:
     """How long a run may take: the seconds of a window and of waiting, how often a failure is provoked."""
 
     window: float = 15
-    long_window: float = 30
+    long_window: float = 20
     patience: float = 30
     large: int = 100_000
     edits: int = 20
@@ -35,7 +36,7 @@ class Size:
 
 #: What is quoted. The peers get shorter runs: most of their figures are the same after ten seconds as after a minute.
 FULL = Size()
-FULL_PEERS = Size(window=10, long_window=20, edits=5, kills=3, stops=3, restarts=2)
+FULL_PEERS = Size(window=10, long_window=10, edits=5, kills=3, stops=3, restarts=2)
 #: To see that everything works.
 QUICK = Size(window=5, long_window=10, patience=8, large=20_000, edits=6, kills=2, stops=2, restarts=1)
 QUICK_PEERS = Size(window=4, long_window=10, patience=8, large=20_000, edits=2, kills=1, stops=1, restarts=1)
@@ -157,14 +158,14 @@ def large(subject: Subject, size: Size) -> Cells:
                 return {"start_100000": nothing}
             with ending([subject.beat()]) as beats:
                 again, mib = _first_fire(reader, beats[0], size)
-                peak = beats[0].peak_rss()
                 window = watch(subject, entries, reader, beats[0], size.long_window)
+                later, peak = beats[0].rss(), beats[0].peak_rss()
     start = {"first_s": first, "again_s": again, "entries": entries.number}
-    memory = {"mib": mib, "peak_mib": peak, "entries": entries.number}
+    memory = {"mib": mib, "later_mib": later, "peak_mib": peak, "entries": entries.number}
     text = f"{again:.1f} s (first start {first:.1f} s)" if again is not None else f"first start {first:.1f} s"
     return {
         "start_100000": Cell(text, start),
-        "memory_100000": Cell(f"{mib:.0f} MiB (peak {peak:.0f})", memory),
+        "memory_100000": Cell(f"{mib:.0f} MiB ({later:.0f} after {reader.number:,} fires)", memory),
         "cpu_100000": window.cpu_cell(),
     }
 
@@ -220,8 +221,8 @@ def _start(subject: Subject, reader: Reader, size: Size) -> float | None:
     """Start for the first time; return the seconds to the first dispatch, once the start is over."""
     with ending([subject.beat()]) as beats:
         seconds, _ = _first_fire(reader, beats[0], size)
-        if seconds is not None:
-            time.sleep(4)
+        time.sleep(4)
+        beats[0].end(signal.SIGTERM)
     return seconds
 
 

@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,8 @@ def main() -> int:
             subjects = [kind(running) for kind in SUBJECTS if kind.key in wanted.of]
             for subject in subjects:
                 subject.prepare()
-            report["conditions"] = _measure(subjects, wanted.only, sizes, found, console)
+            conditions = report.setdefault("conditions", {})
+            _measure(_programme(subjects, wanted.only, wanted.quick), sizes, found, conditions, console)
     except KeyboardInterrupt:
         console.print("interrupted: what follows is what was measured until then")
     report |= {"lines": _lines(found), "seconds": round(time.monotonic() - began, 1)}
@@ -85,17 +86,15 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure(
-    subjects: list[Subject],
-    only: list[str] | None,
+    programme: Iterable[tuple[str, Subject]],
     sizes: tuple[Size, Size],
     found: dict[str, Cells],
+    conditions: dict[str, Any],
     console: Console,
-) -> dict[str, Any]:
-    """Measure, line by line, all schedulers one after the other; return under which conditions."""
-    is_quick = sizes[0] is QUICK
-    quiet = machine.Quiet(a_time=3, in_all=10) if is_quick else machine.Quiet(a_time=60, in_all=120)
-    conditions: dict[str, Any] = {}
-    for name, subject in _programme(subjects, only, is_quick):
+) -> None:
+    """Measure one after the other; note what is found, and under which conditions."""
+    quiet = machine.Quiet(a_time=3, in_all=10) if sizes[0] is QUICK else machine.Quiet(a_time=60, in_all=60)
+    for name, subject in programme:
         state: dict[str, Any] = {**quiet.wait()}
         began = time.monotonic()
         try:
@@ -108,7 +107,6 @@ def _measure(
         texts = "; ".join(cell.text for cell in cells.values()) or state["failed"]
         console.print(f"{subject.title:20}{name:14}{texts}", highlight=False, markup=False)
     _compare_cpu(found.get(Thor.key, {}))
-    return conditions
 
 
 def _programme(subjects: list[Subject], only: list[str] | None, is_quick: bool) -> Iterator[tuple[str, Subject]]:
