@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection
+from django.db.backends.signals import connection_created
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from thor.connections import connect, redis_client, redis_url
@@ -90,6 +91,7 @@ class ThorScheduler(DatabaseScheduler):
 
     def _begin(self) -> Reign | None:
         """Write the declared rows and join the election; nothing yet where the database does not answer."""
+        connection_created.connect(_bound, dispatch_uid="thor.beat.bound")
         try:
             self.install_default_entries({})
             self.update_from_dict(self.app.conf.beat_schedule)
@@ -128,6 +130,14 @@ class ThorScheduler(DatabaseScheduler):
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self._reign is not None:
             self._reign.stop()
+
+
+def _bound(connection: Any, **_: Any) -> None:
+    """Let no statement of a scheduler wait for ever, and none of its locks outlive a process that was frozen."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'; SET statement_timeout = '20s'")
+            cursor.execute("SET idle_in_transaction_session_timeout = '5s'")
 
 
 def _lease(row: Leader) -> Lease:

@@ -35,7 +35,7 @@ def due_row(row: Row, occurrence: Occurrence, clock: Clock) -> Planned:
         origin=occurrence.origin,
         exclusive=spec is not None and spec.overlap is not Overlap.ALLOW,
         repeatable=spec is not None and spec.repeatable,
-        brief=_is_brief(row),
+        brief=is_brief(row),
         time_limit=spec.time_limit.total_seconds() if spec else None,
         blocked_by=BLOCKED_BY[spec.overlap] if spec and not occurrence.origin else "",
         **_identity(row),
@@ -60,14 +60,15 @@ def dropped_row(row: Row, dropped: Dropped, clock: Clock) -> Planned:
         origin="",
         exclusive=False,
         repeatable=False,
-        brief=_is_brief(row),
+        brief=is_brief(row),
         time_limit=None,
         blocked_by="",
         **_identity(row),
     )
 
 
-def _is_brief(row: Row) -> bool:
+def is_brief(row: Row) -> bool:
+    """Tell whether the entry has a period under a minute: its successes are kept less long."""
     period = row.timed.cadence.period
     return period is not None and period < timedelta(minutes=1)
 

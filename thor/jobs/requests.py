@@ -17,8 +17,10 @@ from thor.jobs.controls import NoSuchEntry
 from thor.jobs.decision import COLUMNS, Planned
 from thor.jobs.ledger import BACKFILL
 from thor.jobs.models import Run, State
-from thor.jobs.planned import due_row
+from thor.jobs.planned import due_row, is_brief
+from thor.jobs.retention import kept_for
 from thor.jobs.schedule import Row, row_of
+from thor.leadership.term import decided_until
 from thor.timing import Clock, Occurrence, occurrences
 
 #: A run that was asked for may wait this long for a worker.
@@ -31,6 +33,10 @@ REOPENED = (State.MISSED, State.SKIPPED, State.LOST)
 
 class TooMany(ThorError):
     """The stretch has more occurrences than one back-fill takes; choose a shorter one."""
+
+
+class TooOld(ThorError):
+    """The stretch begins before the time from which the ledger keeps runs; choose a later start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,14 @@ def run_now(name: str, *, by: str, clock: Clock) -> UUID:
 
 
 def backfill(name: str, *, start: datetime, end: datetime, by: str, clock: Clock) -> Backfilled:
-    """Ask for the runs of [start, end) that did not happen; those that did, or are about to, are left alone."""
+    """Ask for the runs of [start, end) that did not happen; those that did, or are about to, are left alone.
+
+    The stretch ends where time has been decided: what comes after is still to be decided by the leader. It may not
+    begin before the time from which the ledger keeps what happened, since that could happen a second time.
+    """
     row = find_row(name)
-    slots = list(occurrences(row.timed, start, min(end, clock.now()), limit=MOST + 1))
+    _refuse_what_was_purged(row, start, clock)
+    slots = list(occurrences(row.timed, start, min(end, decided_until() or start), limit=MOST + 1))
     if len(slots) > MOST:
         raise TooMany
     wall = clock.wall()
@@ -71,6 +82,13 @@ def backfill(name: str, *, start: datetime, end: datetime, by: str, clock: Clock
     made = _insert([due_row(row, _requested(slot, by, clock), clock) for slot in fresh], wall)
     events.emit("thor.run.backfilled", entry=row.name, by=by, slots=len(slots), made=made, reopened=reopened)
     return Backfilled(len(slots), made, reopened)
+
+
+def _refuse_what_was_purged(row: Row, start: datetime, clock: Clock) -> None:
+    kept = kept_for(is_brief(row))
+    if clock.wall_of(start) < clock.wall() - kept:
+        days = f"{kept / timedelta(days=1):g}"
+        raise TooOld(f"the ledger keeps runs of {row.name} for {days} days; choose a start that is not older.")
 
 
 def find_row(name: str) -> Row:

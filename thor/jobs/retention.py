@@ -32,13 +32,17 @@ def purge(*, chunk: int = CHUNK, most: int = MOST) -> int:
     return deleted
 
 
-def _old() -> tuple[Q, ...]:
+def kept_for(brief: bool) -> timedelta:
+    """Return how long successful runs of an entry are kept."""
     settings = env()
-    brief, runs = timedelta(hours=settings.keep_brief_hours), timedelta(days=settings.keep_runs_days)
-    failures = timedelta(days=settings.keep_failures_days)
+    return timedelta(hours=settings.keep_brief_hours) if brief else timedelta(days=settings.keep_runs_days)
+
+
+def _old() -> tuple[Q, ...]:
+    failures = timedelta(days=env().keep_failures_days)
     return (
-        _BRIEF & Q(decided_at__lt=Now() - brief),
-        ~_FAILURES & Q(decided_at__lt=Now() - runs),
+        _BRIEF & Q(decided_at__lt=Now() - kept_for(True)),
+        ~_FAILURES & Q(decided_at__lt=Now() - kept_for(False)),
         _FAILURES & Q(decided_at__lt=Now() - failures),
     )
 

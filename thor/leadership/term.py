@@ -39,6 +39,11 @@ def reread(term: int) -> Reign | None:
     return None if row is None else Reign(row.term, row.decided_until, row.published_seq)
 
 
+def decided_until() -> datetime | None:
+    """Return how far time has been decided."""
+    return Leader.objects.filter(id=1).values_list("decided_until", flat=True).first()
+
+
 def is_current(term: int) -> bool:
     """Tell whether `term` is still the highest: one cheap round trip."""
     return Leader.objects.filter(id=1, term=term).exists()

@@ -82,7 +82,8 @@ def test_a_back_fill_runs_what_did_not_happen_and_leaves_what_did(world: World, 
         ("succeeded", "", 1),
     ]
 
-    world.clock.advance(timedelta(seconds=1))
+    world.after(1)
+    world.lead._dispatcher.advance(world.clock.now())
     done = requests.backfill("own", start=START, end=START + timedelta(seconds=61), by="trader", clock=world.clock)
 
     assert (done.slots, done.made, done.reopened, done.left) == (6, 3, 1, 2)
@@ -94,7 +95,8 @@ def test_a_back_fill_runs_what_did_not_happen_and_leaves_what_did(world: World, 
 def test_a_second_back_fill_of_the_same_stretch_asks_for_nothing(world: World, every: Every) -> None:
     every(10)
     world.new_leader()
-    world.clock.advance(timedelta(seconds=60))
+    world.after(60)
+    Run.objects.all().delete()
     stretch = {"start": START, "end": START + timedelta(seconds=60)}
     requests.backfill("own", **stretch, by="trader", clock=world.clock)  # type: ignore[arg-type]
     before = Run.objects.count()
@@ -107,7 +109,7 @@ def test_a_second_back_fill_of_the_same_stretch_asks_for_nothing(world: World, e
 def test_a_stretch_that_is_too_long_is_refused(world: World, every: Every) -> None:
     every(1)
     world.new_leader()
-    world.clock.advance(timedelta(days=1))
+    world.after(timedelta(days=1).total_seconds())
 
     with pytest.raises(requests.TooMany):
         requests.backfill("own", start=START, end=START + timedelta(days=1), by="x", clock=world.clock)
@@ -153,3 +155,22 @@ def test_a_request_for_another_leader_is_left_alone(world: World, redis_client: 
     assert not StepDownRequests(row).is_for("first")
     assert StepDownRequests(row).is_for("somebody else")
     assert not StepDownRequests(row).is_for("somebody else")
+
+
+def test_a_stretch_ends_where_time_has_been_decided(world: World, every: Every) -> None:
+    every(10)
+    world.new_leader()
+    world.turn()
+    world.clock.advance(timedelta(seconds=60))  # and no leader decides it
+
+    done = requests.backfill("own", start=START, end=START + timedelta(seconds=60), by="x", clock=world.clock)
+
+    assert done.slots == 0
+
+
+def test_a_stretch_that_may_have_been_purged_is_refused(world: World, every: Every) -> None:
+    every(10)
+    world.new_leader()
+
+    with pytest.raises(requests.TooOld, match="for 2 days"):
+        requests.backfill("own", start=START - timedelta(days=3), end=START, by="x", clock=world.clock)
