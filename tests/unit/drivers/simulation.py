@@ -7,25 +7,20 @@ old term, a row is unique, a claim is taken once. Everything may fail between tw
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock, patch
 from uuid import UUID, uuid5
 
-import redis
 from django.db import OperationalError
 
-from thor.drivers import lead as lead_module
-from thor.drivers import reign as reign_module
+from tests.unit.drivers.paper import Ledger, Paper, Queue, Wire
 from thor.drivers.publish import Message, PublishFailed
 from thor.drivers.reign import Reign
-from thor.jobs.decision import Decision, Deposed, Planned, Written
-from thor.jobs.models import State
+from thor.jobs.decision import Decision, Written
 from thor.jobs.schedule import Changes, Row
 from thor.leadership.elector import Elector
-from thor.leadership.lease import Holding, LeaseUnreachable
-from thor.leadership.term import Reign as Begun
 from thor.testing.lease import InMemoryLease
 from thor.timing import Entry, Every, Latest, ManualClock, Skip
 
@@ -39,122 +34,6 @@ class Killed(BaseException):
     """The process is gone, in the middle of what it did."""
 
 
-@dataclass
-class Paper:
-    """A row of the ledger on paper."""
-
-    planned: Planned
-    seq: int
-    term: int
-    state: str
-    reason: str
-    starts: int = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.planned, name)
-
-
-@dataclass
-class Ledger:
-    """The database: the term, and the rows in the order in which they were decided."""
-
-    clock: ManualClock
-    term: int = 0
-    decided_until: datetime | None = None
-    published_seq: int = 0
-    rows: dict[UUID, Paper] = field(default_factory=dict)
-
-    def raise_term(self) -> Begun:
-        self.term += 1
-        return Begun(self.term, self.decided_until, self.published_seq)
-
-    def reread(self, term: int) -> Begun | None:
-        return Begun(term, self.decided_until, self.published_seq) if term == self.term else None
-
-    def decide(self, decision: Decision) -> list[Written]:
-        if decision.term != self.term:
-            raise Deposed
-        if decision.until is not None:
-            self.decided_until = max(self.decided_until or decision.until, decision.until)
-        self.published_seq = max(self.published_seq, decision.published_seq)
-        return [self._write(row, decision.term) for row in decision.planned if row.uid not in self.rows]
-
-    def _write(self, row: Planned, term: int) -> Written:
-        paper = Paper(row, len(self.rows) + 1, term, row.state, row.reason)
-        self.rows[row.uid] = paper
-        return Written(row.uid, paper.seq, paper.state)
-
-    def owed(self, seq: int) -> list[Paper]:
-        return [row for row in self.rows.values() if row.seq > seq and self.is_claimable(row)]
-
-    def is_claimable(self, row: Paper) -> bool:
-        return row.state == State.DUE and row.deadline_at > self.clock.now()
-
-    def claim(self, uid: UUID) -> None:
-        row = self.rows[uid]
-        if self.is_claimable(row):
-            row.state, row.starts = State.SUCCEEDED, row.starts + 1
-
-    def miss_overdue(self) -> None:
-        for row in self.rows.values():
-            if row.state == State.DUE and row.deadline_at < self.clock.now() - timedelta(seconds=1):
-                row.state, row.reason = State.MISSED, "deadline"
-
-
-@dataclass
-class Queue:
-    """The broker: what waits in it, and the leader's mark; both are gone when it is."""
-
-    waiting: list[UUID] = field(default_factory=list)
-    keys: dict[str, int] = field(default_factory=dict)
-    is_up: bool = True
-
-    def forget(self) -> None:
-        self.waiting.clear()
-        self.keys.clear()
-
-    def set(self, key: str, value: int, **options: Any) -> Any:
-        self._ask()
-        old, self.keys[key] = self.keys.get(key), value
-        return (None if old is None else str(old).encode()) if options.get("get") else True
-
-    def get(self, key: str) -> bytes | None:
-        self._ask()
-        found = self.keys.get(key)
-        return None if found is None else str(found).encode()
-
-    def _ask(self) -> None:
-        if not self.is_up:
-            raise redis.exceptions.ConnectionError("the broker is away")
-
-
-class Wire:
-    """One scheduler's way to the lease: what is asked, or what is answered, may be lost."""
-
-    def __init__(self, lease: InMemoryLease) -> None:
-        self._lease, self.is_cut, self.loses_answers = lease, False, False
-
-    def acquire(self, holder: str, ttl: timedelta) -> bool:
-        return self._ask(lambda: self._lease.acquire(holder, ttl))
-
-    def renew(self, holder: str, ttl: timedelta) -> bool:
-        return self._ask(lambda: self._lease.renew(holder, ttl))
-
-    def release(self, holder: str) -> bool:
-        return self._ask(lambda: self._lease.release(holder))
-
-    def holding(self) -> Holding | None:
-        return self._lease.holding()
-
-    def _ask(self, question: Callable[[], bool]) -> bool:
-        if self.is_cut:
-            raise LeaseUnreachable
-        answer = question()
-        if self.loses_answers:
-            raise LeaseUnreachable
-        return answer
-
-
 class Node:
     """One scheduler: its loop, its elector, its faults."""
 
@@ -163,7 +42,8 @@ class Node:
         elector = Elector(self.wire, TTL, identity=name, now=lambda: world.now)
         self.reign = Reign(elector=elector, publisher=self, clock=world.clock)  # type: ignore[arg-type]
         self.reign._wake = Mock()  # time passes in the world, not in here
-        self.is_database_away = self.loses_commit = self.is_frozen = False
+        self.is_database_away = self.is_frozen = False
+        self.next_decision = ""
         self.refuses, self.sends_some = False, False
         self.on_step: dict[str, Callable[[], None]] = {}
 
@@ -189,11 +69,14 @@ class Node:
             raise OperationalError("the database is away")
 
     def decide(self, decision: Decision) -> list[Written]:
+        """Be the decision's statement: refused or unanswered once, where a fault wants that."""
         self.ask_database()
+        fate, self.next_decision = self.next_decision, ""
+        if fate == "refused":
+            raise OperationalError("the connection broke before the statement arrived")
         written = self.world.ledger.decide(decision)
-        if self.loses_commit:
-            self.loses_commit = False
-            raise OperationalError("the answer to the commit was lost")
+        if fate == "unanswered":
+            raise OperationalError("the connection broke before the answer arrived")
         return written
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -229,6 +112,7 @@ class World:
         self.change = 0
         self.nodes: list[Node] = []
         self.current: Node | None = None
+        self.at_every_moment: Callable[[], None] = lambda: None
         self._stack = ExitStack()
         self._install()
 
@@ -246,6 +130,7 @@ class World:
             for node in list(self.nodes):
                 if node is not self.current:
                     node.turn()
+                self.at_every_moment()
 
     def replace(self, row: Row) -> None:
         """Edit a line, as a person would."""
@@ -283,8 +168,6 @@ class World:
         }
         for name, value in patches.items():
             self._stack.enter_context(patch(name, value))
-        assert lead_module.Dispatcher is not None
-        assert reign_module.Lead is not None
 
     def _node(self) -> Node:
         assert self.current is not None
@@ -337,6 +220,12 @@ class _Seen:
         changed = [row for key, row in lines.items() if self._known.get(key) is not row]
         self._known = dict(lines)
         return Changes(changed, [])
+
+
+def edited(row: Row, at: datetime, *, paused: bool = False, pauses: tuple[datetime, datetime] | None = None) -> Row:
+    """Return a line as an edit at `at` leaves it: paused, or resumed after a pause between two times."""
+    timed = replace(row.timed, since=at, paused=paused)
+    return replace(row, timed=timed, version=f"{at} {paused}", pauses=pauses)
 
 
 def _lines() -> list[Row]:
