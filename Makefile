@@ -39,7 +39,7 @@ demo: $(VENV)/.runtime ## Run a whole trading day at 60 times its pace, in var/d
 test: $(VENV)/.dev ## Run all tests; what a test needs and this machine lacks is named as skipped
 	@$(BIN)/python -m pytest
 	@echo "Once more on PostgreSQL: what uses a database."
-	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -m "django_db or database"
+	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -m "django_db or database" --ignore=tests/browser
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Break everything at random and check the ledger: SEED=7 OCCURRENCES=20000
