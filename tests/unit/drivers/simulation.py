@@ -42,7 +42,7 @@ class Node:
         elector = Elector(self.wire, TTL, identity=name, now=lambda: world.now)
         self.reign = Reign(elector=elector, publisher=self, clock=world.clock)  # type: ignore[arg-type]
         self.reign._wake = Mock()  # time passes in the world, not in here
-        self.is_database_away = self.is_frozen = False
+        self.is_database_away = self.is_frozen = self.is_turning = False
         self.next_decision = ""
         self.refuses, self.sends_some = False, False
         self.on_step: dict[str, Callable[[], None]] = {}
@@ -53,8 +53,9 @@ class Node:
 
     def turn(self) -> None:
         """Renew and go round the loop once, unless the process is frozen; a killed one is gone from the world."""
-        if self.is_frozen:
+        if self.is_frozen or self.is_turning:
             return
+        self.is_turning = True
         self.reign.elector.renew()
         before, self.world.current = self.world.current, self
         try:
@@ -62,7 +63,7 @@ class Node:
         except Killed:
             self.world.nodes.remove(self)
         finally:
-            self.world.current = before
+            self.world.current, self.is_turning = before, False
 
     def ask_database(self) -> None:
         if self.is_database_away:
@@ -128,8 +129,7 @@ class World:
             self.now += STEP
             self.clock.advance(timedelta(seconds=STEP))
             for node in list(self.nodes):
-                if node is not self.current:
-                    node.turn()
+                node.turn()
                 self.at_every_moment()
 
     def replace(self, row: Row) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -208,7 +209,7 @@ def _slots(row: Paper, world: World) -> list[datetime]:
     return [row.nominal_at + number * period for number in range(row.count)]
 
 
-TestProtocol = Protocol.TestCase
+TestProtocol = pytest.mark.timeout(900)(Protocol.TestCase)  # a failure takes its time to become a short one
 TestProtocol.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
