@@ -46,7 +46,10 @@ def _noise(conditions: dict[str, Any]) -> str:
     noisy = [f"{name} ({one['busy_cores']:g})" for name, one in conditions.items() if one["busy_cores"] > QUIET_CORES]
     if not noisy:
         return "Nothing else was busy on the machine."
-    return f"Others kept cores busy when these began (how many): {', '.join(noisy)}."
+    return (
+        "Others kept cores busy when these began (how many), so their timings, the peers' as well, are worse than on a "
+        f"quiet machine: {', '.join(noisy)}."
+    )
 
 
 if __name__ == "__main__":

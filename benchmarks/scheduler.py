@@ -50,7 +50,7 @@ def main() -> int:
     wanted = _arguments()
     # A termination unwinds like Ctrl-C, so that every process that was started is ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console, began = Console(), time.monotonic()
+    console, began = Console(width=None if sys.stdout.isatty() else 150), time.monotonic()
     sizes = (QUICK, QUICK_PEERS) if wanted.quick else (FULL, FULL_PEERS)
     report: dict[str, Any] = {"began_at": datetime.now(UTC).isoformat(timespec="seconds"), "quick": wanted.quick}
     found: dict[str, Cells] = {}
