@@ -141,7 +141,7 @@ class Lead:
             since = self._memory.forgotten_since(known)
         if since is not None:
             self._dispatcher.publish_since(since)
-            self._remembered = -1
+            self._remembered = since
 
     def _warn_if_time_is_behind(self, now: datetime) -> None:
         if self._dispatcher.decided_until > now + timedelta(seconds=1):

@@ -17,6 +17,14 @@ import redis
 
 from thor.connections import broker_client
 
+_REMEMBER = """
+local mark = tonumber(redis.call('GET', KEYS[1]) or '0')
+if mark >= tonumber(ARGV[2]) then
+  redis.call('SET', KEYS[1], ARGV[1])
+end
+return mark
+"""
+
 
 class BrokerMemory:
     """The mark of one installation; without a Redis as broker it claims nothing and never forgets."""
@@ -27,12 +35,12 @@ class BrokerMemory:
         self._key = f"thor:published:{installation}"
 
     def remember(self, seq: int, *, known: int) -> int | None:
-        """Mark that everything up to `seq` is published; return the old mark, if it is older than the `known` one.
+        """Mark that everything up to `seq` is published, unless the old mark is older than the `known` one.
 
-        The old mark is looked at in the same step: a broker that came back empty just before must not look as if
-        nothing had been lost. One that is away now is noticed when it is back.
+        Such a mark is returned, and stands until what was lost is published again: who finds it may be deposed, or
+        die, before it gets to that. A broker that is away now is noticed when it is back.
         """
-        return self._older(known, lambda client: client.set(self._key, seq, get=True))
+        return self._older(known, lambda client: client.eval(_REMEMBER, 1, self._key, seq, known))
 
     def forgotten_since(self, seq: int) -> int | None:
         """Return the mark, if it is older than `seq`: what came after it is lost. Nothing, if all is well."""

@@ -144,3 +144,20 @@ def test_resuming_a_line_costs_no_other_line_a_slot(world: World) -> None:
     assert without_a_row(world) == []
     paused = [row for row in world.ledger.rows.values() if row.reason == "paused"]
     assert [row.count for row in paused] == [3]
+
+
+def test_a_loss_is_not_forgotten_when_the_database_fails_before_it_is_made_good(world: World) -> None:
+    node = leader(world)
+
+    def lose() -> None:
+        world.queue.forget()
+        world.at_every_moment = lambda: setattr(node, "is_database_away", True)
+
+    node.on_step["published"] = lose
+    world.pass_time(2)
+    world.at_every_moment = lambda: None
+    node.is_database_away = False
+
+    world.pass_time(5)
+
+    assert forgotten(world) == []
