@@ -16,7 +16,7 @@ work happen. `beat` does it as Celery's scheduler, with workers. What all driver
 | fault                            | what the loop does                                                            |
 |----------------------------------|-------------------------------------------------------------------------------|
 | the broker refuses a batch       | the rows stand; they are published again, by the same ids, until their deadline |
-| the commit's answer is lost      | the next decision plans the same slots; conflicts absorb what is there        |
+| the commit's answer is lost      | the reign goes on from what the database says; what is owed is published      |
 | the database does not answer     | nothing is decided; said once; after three seconds others may lead            |
 | a row cannot be read             | that row is left out and said once; the others go on                          |
 | an entry is edited               | it is decided from the edit on; the others do not notice                      |
