@@ -64,8 +64,18 @@ def after_line(supervisor: Supervisor, output: io.StringIO, line: str) -> str:
     return output.getvalue()
 
 
+_others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _know_the_others() -> None:
+    """Remember what this process has started before: a browser of other tests, say."""
+    _others.clear()
+    _others.update(process.pid for process in psutil.Process().children(recursive=True))
+
+
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    return [process for process in psutil.Process().children(recursive=True) if process.pid not in _others]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
