@@ -129,7 +129,6 @@ def test_a_replayed_day_gives_the_bars_and_samples_of_the_recording(replaying: H
         assert len(samples) > 400
         assert samples == expected_samples(path_of(recordings, symbol), list(samples))
     assert house.count("SELECT count(*) FROM jobs_run WHERE state IN ('failed', 'lost')") == 0
-    assert house.count("SELECT max(attempt) FROM jobs_run") == 1
 
 
 def test_a_folded_run_says_how_many_slots_it_stands_for(replaying: House) -> None:
