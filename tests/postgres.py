@@ -18,13 +18,20 @@ USER = "postgres"
 
 
 def programs() -> Path | None:
-    """Return the folder of `initdb` and `postgres`, or nothing where they are not installed."""
+    """Return the folder of `initdb` and `postgres`, or nothing where they are not installed or do not work."""
     found = shutil.which("initdb")
-    if found:
-        return Path(found).parent
     versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
-    folders = sorted((path.parent for path in versions), key=lambda folder: int(folder.parent.name))
-    return folders[-1] if folders else None
+    newest_first = sorted((path.parent for path in versions), key=lambda folder: int(folder.parent.name), reverse=True)
+    folders = [*([Path(found).parent] if found else []), *newest_first]
+    return next((folder for folder in folders if _works(folder)), None)
+
+
+def _works(folder: Path) -> bool:
+    commands = ([str(folder / name), "--version"] for name in ("initdb", "postgres", "pg_ctl"))
+    try:
+        return all(subprocess.run(one, capture_output=True, check=False).returncode == 0 for one in commands)
+    except OSError:
+        return False
 
 
 class Cluster:
