@@ -105,7 +105,7 @@ class Lead:
         return max(timedelta(0), min(waits, default=LOOK))
 
     def _was_edited(self) -> bool:
-        """Tell whether the schedule changed since it was read: announced, or a minute has passed without a look."""
+        """Tell whether the schedule changed since it was read: announced, or `READ_ALL` has passed without a look."""
         change = PeriodicTasks.last_change()
         is_new, self._seen_change = change != self._seen_change, change
         return self._read_all.is_due() or is_new

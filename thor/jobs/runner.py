@@ -1,7 +1,7 @@
 """Carry out a run on a worker: claim, body inside the middleware, finish. Every task of the application does it.
 
 A task that was called by hand carries no run and just runs. A claim waits for a database that is away; where it does
-not come back, the run is left to the ledger, and ends as missed.
+not come back, the message goes back to its queue, and a later claim takes the run or records that it is too late.
 """
 
 import traceback

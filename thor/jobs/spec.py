@@ -13,7 +13,7 @@ from thor.errors import ThorError
 from thor.jobs import middleware
 from thor.timing import All, Always, Cadence, Cron, During, Every, Latest, OncePerSession, Skip, Window
 
-ALSO_AT = frozenset({"session_end", "break_start", "system_start"})
+ALSO_AT = frozenset({"session_end", "break_start"})
 LONGEST_TIME_LIMIT = timedelta(minutes=30)
 SHORTEST_TIME_LIMIT = timedelta(seconds=30)
 
