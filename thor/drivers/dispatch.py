@@ -8,7 +8,7 @@ from uuid import UUID
 from thor.drivers.agenda import Agenda, unplannable
 from thor.drivers.publish import Message, Publisher, PublishFailed
 from thor.failpoints import reach
-from thor.jobs import events, ledger
+from thor.jobs import events, ledger, outbox
 from thor.jobs.decision import Decision, Planned, Written, decide
 from thor.jobs.models import Run, State
 from thor.jobs.planned import dropped_row, due_row
@@ -35,8 +35,8 @@ class Dispatcher:
 
     def catch_up_publishing(self) -> bool:
         """Publish what was decided and perhaps never sent: after a takeover, or when the broker refused a batch."""
-        newest = ledger.newest_seq()
-        runs = ledger.owed(self.published_seq)
+        newest = outbox.newest_seq()
+        runs = outbox.owed(self.published_seq)
         messages = [message for run in runs if (message := self._again(run)) is not None]
         if not self._publish(messages):
             return False
@@ -50,7 +50,7 @@ class Dispatcher:
         """Publish what people asked for, so far as the queues have room; return how many runs."""
         if self.is_behind:
             return 0  # they go out with all else that is owed
-        runs = ledger.requested(REQUESTED)
+        runs = outbox.requested(REQUESTED)
         fresh = [message for run in runs if run.uid not in self._requested and (message := self._again(run))]
         if fresh and not self._publish(fresh):
             return 0
@@ -141,7 +141,7 @@ class Dispatcher:
             return False
         strangers = [message.uid for message in messages if not self._publisher.can_claim(message.row.task)]
         if strangers:
-            ledger.hand_over(strangers)
+            outbox.hand_over(strangers)
         return True
 
     def _again(self, run: Run) -> Message | None:

@@ -12,12 +12,11 @@ comes a second time, or late, or from a leader that was deposed, changes nothing
 
 import json
 import uuid
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
 from thor.errors import ThorError
@@ -139,29 +138,6 @@ def lose(uid: uuid.UUID, reason: str, *, worker: uuid.UUID) -> bool:
     """Record that the process of this worker which ran the body is gone; another worker's claim is not touched."""
     started = Run.objects.filter(uid=uid, state=State.STARTED, worker=worker)
     return bool(started.update(state=State.LOST, reason=_clean(reason)[:500], finished_at=Now()))
-
-
-def hand_over(uids: Iterable[uuid.UUID]) -> None:
-    """End runs whose task cannot claim: they were published, once, and that is all that can be known."""
-    waiting = Run.objects.filter(uid__in=list(uids), state=State.DUE)
-    waiting.update(state=State.HANDED_OVER, finished_at=Now())
-
-
-def newest_seq() -> int:
-    """Return the place of the newest row in the order of decisions."""
-    return Run.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
-
-
-def owed(published_seq: int) -> list[Run]:
-    """Return the runs that were decided and perhaps never published, in order."""
-    waiting = Run.objects.filter(state=State.DUE, seq__gt=published_seq, deadline_at__gt=Now())
-    return list(waiting.order_by("seq"))
-
-
-def requested(limit: int) -> list[Run]:
-    """Return the oldest runs that people asked for and that no worker has claimed."""
-    asked = Run.objects.filter(~Q(origin="") | Q(reason=BACKFILL), state=State.DUE, deadline_at__gt=Now())
-    return list(asked.order_by("seq")[:limit])
 
 
 def _live() -> Any:

@@ -69,6 +69,15 @@ class State(models.TextChoices):
 LIVE = (State.DUE, State.STARTED)
 
 
+class Lane(models.IntegerChoices):
+    """How the message of a run that is due gets to its queue; what is not `DIRECT` waits in the ledger for room."""
+
+    DIRECT = 0, "published with its decision"
+    ASKED = 1, "asked for by a person"
+    HELD = 2, "held back: its queue is full"
+    BEHIND = 3, "caught up behind live work"
+
+
 class Run(models.Model):
     """The ledger's row of one occurrence, or of several in a row that were dropped for one reason (`count`).
 
@@ -89,6 +98,7 @@ class Run(models.Model):
     deadline_at = models.DateTimeField()
     state = models.CharField(max_length=12, choices=State)
     reason = models.CharField(max_length=500, blank=True)
+    lane = models.SmallIntegerField(choices=Lane, default=Lane.DIRECT)
     last_at = models.DateTimeField(null=True, help_text="The last of several dropped occurrences")
     folded_from = models.DateTimeField(null=True, help_text="The first of several that a replay folded into this one")
     count = models.IntegerField(default=1, help_text="How many occurrences this row stands for")
@@ -121,6 +131,7 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(fields=["entry"], condition=Q(state__in=["due", "started"]), name="jobs_run_live"),
+            models.Index(fields=["lane"], condition=Q(state="due", lane__gt=0), name="jobs_run_waiting"),
             models.Index(fields=["-nominal_at"], name="jobs_run_newest"),
         ]
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from tests.integration.jobs.conftest import occurrence, planned
-from thor.jobs import ledger
+from thor.jobs import ledger, outbox
 from thor.jobs.claim import Claimed
 from thor.jobs.decision import Decision, Planned, decide
 from thor.jobs.models import Control, Entry, Run, State, Worker
@@ -241,7 +241,7 @@ def test_what_is_owed_is_what_was_decided_and_not_published(decision: Make, at: 
     written = decide(decision(*rows))
     claim(rows[2])
 
-    owed = ledger.owed(written[0].seq)
+    owed = outbox.owed(written[0].seq)
 
     assert [run.uid for run in owed] == [rows[1].uid]
 

@@ -147,6 +147,7 @@ class World:
             "thor.drivers.dispatch.decide": lambda decision: self._node().decide(decision),
             "thor.drivers.dispatch.reach": self._reach,
             "thor.drivers.dispatch.ledger": _Asked(self),
+            "thor.drivers.dispatch.outbox": _Asked(self),
             "thor.drivers.dispatch.events": Mock(),
             "thor.drivers.memory.broker_client": lambda: self.queue,
             "thor.drivers.lead.boottime": lambda: self.now,
