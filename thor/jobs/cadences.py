@@ -3,8 +3,9 @@
 Thousands of lines share a few cadences, so equal ones are one object.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -15,44 +16,86 @@ from thor.jobs.lines import Line
 from thor.jobs.spec import JobSpec
 from thor.timing import Cadence, Cron, Every, Once, OncePerSession
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class NoSchedule(ThorError, ValueError):
     """The periodic task has no schedule: give it an interval, a crontab, a solar event or a clocked time."""
 
 
+#: The hour of local mean time at which the search for a day's event begins: far from the event, whatever the season.
+_BEGINS = {"next_rising": -6, "next_setting": 6, "next_transit": 0}
+#: Where the sun has not risen or set for so long, it never does: the poles.
+_SEARCH_DAYS = 400
+#: Days from 1970 to which the positions of the sun are computed: some eighteen centuries each way.
+_LAST_DAY = 650_000
+
+
 @dataclass(frozen=True, slots=True)
 class Solar:
-    """Fire at a solar event at a place: Celery's own schedule, asked by instant."""
+    """Fire at a solar event at a place: at most once a day, and not at all while the sun stays up or down.
+
+    The events are Celery's. Each is found from an instant of its own day, not from the one that is asked about, so the
+    same event is the same instant whoever asks, and when. Raises ValueError for an event or place that does not exist.
+    """
 
     event: str
     latitude: float
     longitude: float
     period: timedelta | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what Celery refuses."""
+        _sky(self.event, self.latitude, self.longitude)
+
     def next_after(self, t: datetime) -> datetime | None:
-        """Return the first event strictly after `t`."""
-        event: Any = self.event  # one of Celery's names, as the row's choices make sure
-        found = solar(event, self.latitude, self.longitude, nowfun=lambda: t)
-        at: datetime = t + found.remaining_estimate(t)
-        return at if at > t else self.next_after(t + timedelta(minutes=1))
+        """Return the first event strictly after `t`, or None where none comes within a year."""
+        day = _day(t)
+        events = self._events(range(day - 1, day + _SEARCH_DAYS))
+        return next((at for at in events if at > t), None)
 
     def last_at_or_before(self, t: datetime) -> datetime | None:
-        """Return the newest event not after `t`; an event comes at least once in two days, or not at all."""
-        found, at = None, self.next_after(t - timedelta(days=2))
-        while at is not None and at <= t:
-            found, at = at, self.next_after(at)
-        return found
+        """Return the newest event not after `t`, or None where there was none for a year."""
+        day = _day(t)
+        events = self._events(range(day + 1, day - _SEARCH_DAYS, -1))
+        return next((at for at in events if at <= t), None)
 
     def count(self, after: datetime, until: datetime) -> int:
         """Count the events in (after, until]."""
-        number, at = 0, self.next_after(after)
-        while at is not None and at <= until:
-            number, at = number + 1, self.next_after(at)
-        return number
+        return sum(after < at <= until for at in self._events(range(_day(after) - 1, _day(until) + 2)))
 
     def text(self) -> str:
         """Return the event and the place."""
         return f"{self.event} at {self.latitude:g}, {self.longitude:g}"
+
+    def _events(self, days: range) -> Iterator[datetime]:
+        for day in days:
+            at = _event_of(self.event, self.latitude, self.longitude, day)
+            if at is not None:
+                yield at
+
+
+def _day(t: datetime) -> int:
+    return max(-_LAST_DAY, min(_LAST_DAY, (t - _EPOCH) // timedelta(days=1)))
+
+
+@lru_cache(maxsize=256)
+def _sky(event: Any, latitude: float, longitude: float) -> Any:
+    return solar(event, latitude, longitude)
+
+
+@lru_cache(maxsize=65_536)
+def _event_of(event: str, latitude: float, longitude: float, day: int) -> datetime | None:
+    """Return the event of a day of local mean time, to the second; None where the sun stays up or down all day."""
+    sky = _sky(event, latitude, longitude)
+    begins = _EPOCH + timedelta(days=day, hours=_BEGINS[sky.method] - longitude / 15)
+    center = {"use_center": True} if sky.use_center else {}
+    try:
+        found = getattr(sky.cal, sky.method)(sky.ephem.Sun(), start=begins.replace(tzinfo=None), **center)
+    except sky.ephem.CircumpolarError:
+        return None
+    at: datetime = found.datetime()
+    return at.replace(microsecond=0, tzinfo=UTC)
 
 
 def cadence_of(line: Line, spec: JobSpec | None = None) -> Cadence:
