@@ -12,7 +12,6 @@ from typing import Any
 from celery.schedules import solar
 
 from thor.errors import ThorError
-from thor.jobs.lines import Line
 from thor.jobs.spec import JobSpec
 from thor.timing import Cadence, Cron, Every, Once, OncePerSession
 
@@ -98,7 +97,7 @@ def _event_of(event: str, latitude: float, longitude: float, day: int) -> dateti
     return at.replace(microsecond=0, tzinfo=UTC)
 
 
-def cadence_of(line: Line, spec: JobSpec | None = None) -> Cadence:
+def cadence_of(line: Any, spec: JobSpec | None = None) -> Cadence:
     """Return how often a line is due; the row of a once-a-session job only carries it, the session is its cadence."""
     if spec is not None and isinstance(spec.cadence, OncePerSession):
         return spec.cadence

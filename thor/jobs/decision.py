@@ -22,6 +22,7 @@ from django.db.models.functions import Greatest
 from django_celery_beat.models import PeriodicTask
 
 from thor.errors import ThorError
+from thor.jobs import binary
 from thor.jobs.models import LIVE, Run, State
 from thor.leadership.models import Leader
 
@@ -47,6 +48,7 @@ class Planned:
     deadline_at: datetime
     state: str
     reason: str
+    lane: int
     last_at: datetime | None
     folded_from: datetime | None
     count: int
@@ -60,7 +62,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write: the rows, how far time is decided by them, what was published before, one-off tasks now done."""
+    """What to write: the rows, how far time is decided by them, what was published before, one-off tasks now done.
+
+    `next_due` is for people to see: the instant at which anything is due next.
+    """
 
     term: int
     at: datetime
@@ -68,6 +73,7 @@ class Decision:
     published_seq: int
     planned: Sequence[Planned] = ()
     done: Sequence[int] = ()
+    next_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ COLUMNS = tuple(field.name for field in fields(Planned) if field.name != "blocke
 _TYPES = {
     "uid": "uuid", "entry": "uuid", "name": "text", "task": "text", "market": "text", "session_date": "date",
     "once_on": "date", "nominal_at": "timestamptz", "origin": "text", "due_at": "timestamptz",
-    "deadline_at": "timestamptz", "state": "text", "reason": "text", "last_at": "timestamptz",
+    "deadline_at": "timestamptz", "state": "text", "reason": "text", "lane": "int", "last_at": "timestamptz",
     "folded_from": "timestamptz", "count": "int",
     "queue": "text", "exclusive": "bool", "repeatable": "bool", "brief": "bool",
     "time_limit": "float8", "blocked_by": "text",
@@ -92,35 +98,33 @@ _TYPES = {
 
 _values = attrgetter(*_TYPES)
 
-_BLOCKED = """
-    p.state = 'due' AND p.blocked_by <> '' AND EXISTS (
-        SELECT 1 FROM jobs_run r WHERE r.entry = p.entry AND (
-            (r.state = 'due' AND r.deadline_at > %(at)s)
-            OR (r.state = 'started' AND p.blocked_by = 'live')))
+_ALIVE = """
+    SELECT 1 FROM jobs_run r WHERE r.entry = p.entry AND (
+        (r.state = 'due' AND r.deadline_at > %(at)b) OR (r.state = 'started' AND p.blocked_by = 'live'))
 """
+_INSTEAD = {
+    "state": "CASE WHEN blocked THEN 'skipped' ELSE p.state END",
+    "reason": "CASE WHEN blocked THEN 'overlap' ELSE p.reason END",
+}
 
+# The commit need not wait for the disk: what a crash of the server takes back is decided again, under the same ids, by
+# a leader whose connection broke with it; and the commit of a claim, which does wait, brings its decision to the disk.
 _STATEMENT = f"""
 WITH reign AS (
     UPDATE leadership_leader
-       SET decided_until = GREATEST(decided_until, %(until)s), published_seq = GREATEST(published_seq, %(published)s)
-     WHERE id = 1 AND term = %(term)s
-    RETURNING term
+       SET decided_until = GREATEST(decided_until, %(until)b), published_seq = GREATEST(published_seq, %(published)b),
+           next_due_at = %(next_due)b
+     WHERE id = 1 AND term = %(term)b
+    RETURNING term, set_config('synchronous_commit', 'off', true)
 ), one_off AS (
     UPDATE django_celery_beat_periodictask SET enabled = false
-     WHERE id = ANY(%(done)s) AND EXISTS (SELECT 1 FROM reign)
+     WHERE id = ANY(%(done)b::int[]) AND EXISTS (SELECT 1 FROM reign)
 ), planned AS (
     INSERT INTO jobs_run ({", ".join(COLUMNS)}, term, decided_at, attempt, hostname, result, error)
-    SELECT {
-    ", ".join(
-        {
-            "state": f"CASE WHEN {_BLOCKED} THEN 'skipped' ELSE p.state END",
-            "reason": f"CASE WHEN {_BLOCKED} THEN 'overlap' ELSE p.reason END",
-        }.get(name, f"p.{name}")
-        for name in COLUMNS
-    )
-}, reign.term, %(at)s, 0, '', '', ''
-      FROM reign, unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items())})
-        AS p({", ".join(_TYPES)})
+    SELECT {", ".join(_INSTEAD.get(name, f"p.{name}") for name in COLUMNS)}, reign.term, %(at)b, 0, '', '', ''
+      FROM reign, unnest({", ".join(f"%({name})b::{kind}[]" for name, kind in _TYPES.items())})
+        AS p({", ".join(_TYPES)}),
+           LATERAL (SELECT p.state = 'due' AND p.blocked_by <> '' AND EXISTS ({_ALIVE}) AS blocked) b
     ON CONFLICT DO NOTHING
     RETURNING uid, seq, state
 )
@@ -146,11 +150,10 @@ def _decide_on_postgresql(decision: Decision) -> list[Written]:
         "published": decision.published_seq,
         "at": decision.at,
         "done": list(decision.done),
+        "next_due": decision.next_due,
         **{name: list(values) for name, values in zip(_TYPES, columns, strict=True)},
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_STATEMENT, parameters)
-        rows = cursor.fetchall()
+    rows = binary.execute(_STATEMENT, parameters)
     if not rows:
         raise Deposed
     return [Written(uid, seq, state) for _, uid, seq, state in rows if uid is not None]
@@ -169,7 +172,10 @@ def _decide_in_a_transaction(decision: Decision) -> list[Written]:
 
 
 def _marks(decision: Decision) -> dict[str, object]:
-    marks: dict[str, object] = {"published_seq": Greatest("published_seq", decision.published_seq)}
+    marks: dict[str, object] = {
+        "published_seq": Greatest("published_seq", decision.published_seq),
+        "next_due_at": decision.next_due,
+    }
     if decision.until is not None:
         # Only one leader writes here, and its time never goes back: no need for a comparison, whose null would win.
         marks["decided_until"] = decision.until

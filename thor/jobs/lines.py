@@ -1,20 +1,28 @@
-"""Read the tables of the schedule: one `Line` a periodic task, as plain columns.
+"""Read the tables of the schedule: one `Line` a periodic task, as plain columns, with the stamp of what it says.
 
-A schedule may have 100,000 lines and be edited ten times a second, so nothing here makes model objects, and an edit
-costs what it changed: `stamps()` tells the lines that changed since the last look from those that did not.
+A schedule may have 100,000 lines and be edited ten times a second, so nothing here makes model objects, and a look
+costs what was edited. PostgreSQL computes the stamps: hashes of every column that a line is made of, but for those that
+only people look at (when it fired last, and how often), so a line that fires is not a line that changed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import BigIntegerField, F, Func
 from django_celery_beat.models import PeriodicTask
 
+from thor.jobs import binary
+from thor.jobs.binary import CHUNK
 from thor.jobs.models import Entry
 
-CHUNK = 2000
+#: By how much the clocks of machines on which people edit may differ.
+SKEW = timedelta(seconds=10)
+_NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class Line(NamedTuple):
@@ -86,19 +94,24 @@ _ELSEWHERE = {
     "resumed_at": "thor_entry__control__resumed_at",
 }
 _COLUMNS = tuple(_ELSEWHERE.get(name, name) for name in Line._fields)
+#: What the leader itself notes about a line is no change of it.
+_NOTED = {"known_as", "since", "version"}
+_STAMPED = tuple(name for name in Line._fields if name not in _NOTED)
+_stamped = attrgetter(*_STAMPED)
+_STAMP = Func(
+    *(F(_ELSEWHERE.get(name, name)) for name in _STAMPED),
+    template="hash_record_extended(ROW(%(expressions)s), 0::bigint)",
+    output_field=BigIntegerField(),
+)
 
-#: A row's version in PostgreSQL: the transaction that wrote it, of each table that a line is made of.
-_STAMPS = """
-SELECT t.id, t.xmin::text || ',' || coalesce(i.xmin::text, '') || ',' || coalesce(c.xmin::text, '') || ','
-       || coalesce(s.xmin::text, '') || ',' || coalesce(k.xmin::text, '') || ',' || e.xmin::text || ','
-       || coalesce(w.xmin::text, ''), e.job <> ''
+_GLANCE = """
+SELECT count(*), max(t.date_changed),
+       coalesce(array_agg(t.id) FILTER (WHERE t.date_changed >= %(since)b), '{}'),
+       (SELECT coalesce(sum(hash_record_extended(i, 0)), 0) FROM django_celery_beat_intervalschedule i)
+     + (SELECT coalesce(sum(hash_record_extended(c, 0)), 0) FROM django_celery_beat_crontabschedule c)
+     + (SELECT coalesce(sum(hash_record_extended(s, 0)), 0) FROM django_celery_beat_solarschedule s)
+     + (SELECT coalesce(sum(hash_record_extended(k, 0)), 0) FROM django_celery_beat_clockedschedule k)
   FROM django_celery_beat_periodictask t
-  JOIN jobs_entry e ON e.task_id = t.id
-  LEFT JOIN jobs_control w ON w.entry_id = e.id
-  LEFT JOIN django_celery_beat_intervalschedule i ON i.id = t.interval_id
-  LEFT JOIN django_celery_beat_crontabschedule c ON c.id = t.crontab_id
-  LEFT JOIN django_celery_beat_solarschedule s ON s.id = t.solar_id
-  LEFT JOIN django_celery_beat_clockedschedule k ON k.id = t.clocked_id
 """
 _IDENTIFY = """
 INSERT INTO jobs_entry (id, task_id, name, job, market, "window", since, version, gated, defaults)
@@ -121,29 +134,65 @@ class Noted(NamedTuple):
     name: str
 
 
-def read(pks: Iterable[int] | None = None) -> Iterator[Line]:
-    """Return the lines of these periodic tasks, or all of them."""
-    tasks = PeriodicTask.objects.filter(thor_entry__isnull=False)
-    if pks is not None:
-        tasks = tasks.filter(pk__in=list(pks))
-    for values in tasks.values_list(*_COLUMNS).iterator(chunk_size=CHUNK):
-        yield Line._make(values)
+class Glance(NamedTuple):
+    """What a cheap look shows: how many lines there are, the newest save and all of about that time, the schedules."""
+
+    number: int
+    newest: datetime | None
+    saved: list[int]
+    schedules: Decimal
 
 
 class Stamp(NamedTuple):
-    """What a line was at a look: `version` is equal as long as nothing of it was written."""
+    """What a line said at a look: `value` is equal as long as nothing of it was changed."""
 
-    version: object
-    is_a_jobs: bool
+    pk: int
+    value: int
+    job: str
 
 
-def stamps() -> dict[int, Stamp]:
-    """Return the stamp of each line."""
+def read(pks: Iterable[int] | None = None) -> Iterator[Line]:
+    """Return the lines of these periodic tasks, or all of them."""
+    return (line for line, _ in stamped(pks))
+
+
+def stamped(pks: Iterable[int] | None = None) -> Iterator[tuple[Line, int]]:
+    """Return lines, each with its stamp."""
+    tasks = _tasks(pks)
     if connection.vendor != "postgresql":
-        return {line.pk: Stamp(hash(line), bool(line.job)) for line in read()}
-    with connection.cursor() as cursor:
-        cursor.execute(_STAMPS)
-        return {pk: Stamp(version, is_a_jobs) for pk, version, is_a_jobs in cursor}
+        for values in tasks.values_list(*_COLUMNS).iterator(chunk_size=CHUNK):
+            line = Line._make(values)
+            yield line, hash(_stamped(line))
+        return
+    for *values, stamp in _stream(tasks.values_list(*_COLUMNS, _STAMP)):
+        yield Line._make(values), stamp
+
+
+def stamps(pks: Iterable[int] | None = None) -> Iterator[Stamp]:
+    """Return the stamps of these lines, or of all."""
+    if connection.vendor != "postgresql":
+        yield from (Stamp(line.pk, stamp, line.job) for line, stamp in stamped(pks))
+        return
+    yield from map(Stamp._make, _stream(_tasks(pks).values_list("pk", _STAMP, "thor_entry__job")))
+
+
+def glance(before: Glance | None) -> Glance | None:
+    """Look at what was saved since the glance `before`; nothing where there is no PostgreSQL to do it cheaply."""
+    if connection.vendor != "postgresql":
+        return None
+    newest = before.newest if before else None
+    # The clocks of those who save may differ a little.
+    (found,) = binary.execute(_GLANCE, {"since": (newest or _NEVER) - SKEW})
+    return Glance._make(found)
+
+
+def _tasks(pks: Iterable[int] | None = None) -> Any:
+    tasks = PeriodicTask.objects.filter(thor_entry__isnull=False)
+    return tasks if pks is None else tasks.filter(pk__in=list(pks))
+
+
+def _stream(query: Any) -> Iterator[tuple[Any, ...]]:
+    return binary.stream(*query.query.sql_with_params())
 
 
 def identify(at: datetime) -> None:

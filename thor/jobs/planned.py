@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from thor.jobs.decision import Planned
-from thor.jobs.models import State
+from thor.jobs.models import Lane, State
 from thor.jobs.schedule import Row
 from thor.jobs.spec import Overlap
 from thor.timing import Clock, Dropped, Occurrence, OncePerSession, ReplayClock, run_id
@@ -15,7 +15,7 @@ LARGEST_COUNT = 2**31 - 1
 SHORTEST_ROOM, LONGEST_ROOM = timedelta(seconds=5), timedelta(minutes=10)
 
 
-def due_row(row: Row, occurrence: Occurrence, clock: Clock) -> Planned:
+def due_row(row: Row, occurrence: Occurrence, clock: Clock, lane: Lane = Lane.DIRECT) -> Planned:
     """Return the row of an occurrence that is to run; its times are the wall's."""
     due_at, deadline_at = _times(occurrence, clock)
     spec = row.spec
@@ -24,6 +24,7 @@ def due_row(row: Row, occurrence: Occurrence, clock: Clock) -> Planned:
         uid=occurrence.run_id,
         state=State.DUE,
         reason="",
+        lane=lane.value,
         nominal_at=occurrence.nominal_at,
         last_at=None,
         folded_from=occurrence.folded_from,
@@ -49,6 +50,7 @@ def dropped_row(row: Row, dropped: Dropped, clock: Clock) -> Planned:
         uid=run_id(row.id, dropped.first_at),
         state=State.SKIPPED if dropped.reason == "paused" else State.MISSED,
         reason=dropped.reason,
+        lane=Lane.DIRECT.value,
         nominal_at=dropped.first_at,
         last_at=dropped.last_at,
         folded_from=None,

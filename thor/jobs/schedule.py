@@ -6,18 +6,20 @@ from a rename; an edited line is decided from the moment of its edit on, so that
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from thor.errors import ThorError
 from thor.jobs import events, lines
+from thor.jobs.binary import CHUNK
 from thor.jobs.cadences import cadence_of
-from thor.jobs.lines import CHUNK, Line, Noted, Stamp
+from thor.jobs.lines import Glance, Line, Noted, Stamp
 from thor.jobs.models import Entry
 from thor.jobs.registry import specs
 from thor.jobs.spec import JobSpec
@@ -26,6 +28,10 @@ from thor.timing import Entry as TimedEntry
 from thor.timing import Sessions, Window, parse_window
 
 #: What makes a line unreadable: arguments that are no JSON, a window, zone or market that does not exist.
+#: Who reports progress while a long schedule is read.
+Progress = Callable[[], None]
+#: In a schedule with fewer lines than this every look compares all of them.
+MANY = 2000
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
 
 
@@ -67,46 +73,88 @@ class Schedule:
     """The lines as they were at the last look. A look costs what was written since the one before."""
 
     def __init__(self) -> None:
-        self._stamps: dict[int, Stamp] = {}
+        self._stamps: dict[int, int] = {}
         self._ids: dict[int, UUID] = {}
+        self._seen: Glance | None = None
 
-    def look(self, at: datetime, *, progress: Callable[[], None] = lambda: None) -> Changes:
-        """Return what changed; lines seen for the first time get an identity, and are decided from `at` on.
+    def look(self, at: datetime, *, writes: bool = True, progress: Progress = lambda: None) -> Changes:
+        """Compare every line with the last look; those seen for the first time are decided from `at` on.
 
-        `progress` is called again and again, since a long schedule takes longer to read than a lease lives. A line
-        that cannot be read is left out and said once.
+        `progress` is called again and again, since a long schedule takes longer to read than a lease lives. Without
+        `writes`, which are the leader's, lines that are new or edited are left for a later look. A line that cannot
+        be read is left out and said once.
         """
-        lines.identify(at)
+        if writes:
+            lines.identify(at)
+        self._seen = lines.glance(self._seen)
         progress()
-        found = lines.stamps()
-        # Lines of jobs are few, and depend on what no stamp shows: the calendar of their market.
-        stale = [pk for pk, stamp in found.items() if stamp.is_a_jobs or self._stamps.get(pk) != stamp]
-        changes = Changes([], [self._ids.pop(pk) for pk in self._ids.keys() - found.keys()])
-        for chunk in self._chunks(stale, everything=len(stale) == len(found)):
+        return self._differences(at, writes, progress) if self._stamps else self._everything(at, writes, progress)
+
+    def look_at_edits(self, at: datetime) -> Changes:
+        """Return what was saved lately; where that does not explain what was announced, compare every line.
+
+        A save leaves its time in the row. What was deleted, or changed by a statement of somebody's own, leaves none.
+        """
+        before = self._seen
+        seen = lines.glance(before) if before and len(self._stamps) >= MANY else None
+        if before is None or seen is None:
+            return self.look(at)
+        self._seen = seen
+        new = len(set(seen.saved) - self._stamps.keys())
+        if new:
+            lines.identify(at)
+        stale = self._stale(lines.stamps(seen.saved)) if len(seen.saved) < MANY else []
+        if not stale or seen.schedules != before.schedules or seen.number != before.number + new:
+            return self.look(at)
+        return self._read(stale, at, writes=True, progress=lambda: None)
+
+    def _everything(self, at: datetime, writes: bool, progress: Progress) -> Changes:
+        changes, found = Changes([], []), lines.stamped()
+        while chunk := list(islice(found, CHUNK)):
+            self._take(chunk, at, writes, changes)
             progress()
-            self._take(chunk, at, changes)
-        self._stamps = found
         return changes
 
-    @staticmethod
-    def _chunks(stale: list[int], *, everything: bool) -> Iterator[list[Line]]:
-        if everything:
-            found = lines.read()
-            yield from iter(lambda: list(islice(found, CHUNK)), [])
-            return
-        for first in range(0, len(stale), CHUNK):
-            yield list(lines.read(stale[first : first + CHUNK]))
+    def _differences(self, at: datetime, writes: bool, progress: Progress) -> Changes:
+        found = list(lines.stamps())
+        gone = self._stamps.keys() - {stamp.pk for stamp in found}
+        changes = self._read(self._stale(found), at, writes, progress)
+        for pk in gone:
+            del self._stamps[pk]
+            self._forget(pk, changes)
+        return changes
 
-    def _take(self, found: Iterable[Line], at: datetime, changes: Changes) -> None:
+    def _stale(self, found: Iterable[Stamp]) -> list[int]:
+        """Return the lines that say something new; a job's depends on what no stamp shows, its market's calendar."""
+        return [stamp.pk for stamp in found if stamp.job or self._stamps.get(stamp.pk) != stamp.value]
+
+    def _read(self, pks: list[int], at: datetime, writes: bool, progress: Progress) -> Changes:
+        changes = Changes([], [])
+        for first in range(0, len(pks), CHUNK):
+            self._take(lines.stamped(pks[first : first + CHUNK]), at, writes, changes)
+            progress()
+        return changes
+
+    def _take(self, found: Iterable[tuple[Line, int]], at: datetime, writes: bool, changes: Changes) -> None:
         noted: list[Noted] = []
-        for line in found:
+        for line, stamp in found:
+            known = len(noted)
             row = _readable(line, at, noted)
-            if row is not None:
+            if len(noted) > known and not writes:
+                self._stamps.pop(line.pk, None)
+                continue
+            self._stamps[line.pk] = stamp
+            if row is None:
+                self._forget(line.pk, changes)
+            else:
                 self._ids[line.pk] = row.id
                 changes.changed.append(row)
-            elif line.pk in self._ids:
-                changes.gone.append(self._ids.pop(line.pk))
-        lines.note(noted)
+        if writes:
+            lines.note(noted)
+
+    def _forget(self, pk: int, changes: Changes) -> None:
+        if pk in self._ids:
+            changes.gone.append(self._ids.pop(pk))
 
 
 def row_of(line: Line) -> Row:
@@ -138,14 +186,46 @@ def row_of_entry(entry: UUID) -> Row | None:
         return None
 
 
-def version_of(line: Line, spec: JobSpec | None) -> str:
+def version_of(line: Line) -> str:
     """Return a fingerprint of what decides when the line fires; `enabled` counts for a user's own line alone.
 
     For a job's line `enabled` is the gate's, and windows and pauses are judged by `plan()` and by the claim.
     """
-    own = None if line.job else line.enabled
-    cadence = cadence_of(line, spec).text()
-    seen = (cadence, own, line.start_time, line.expires, line.one_off, line.window, line.market, bool(line.paused))
+    return _fingerprint(When._make(_when(line)), line.job)
+
+
+class When(NamedTuple):
+    """The columns that decide when a line fires. Thousands of lines share them."""
+
+    every: int | None
+    period: str | None
+    minute: str | None
+    hour: str | None
+    day_of_month: str | None
+    month_of_year: str | None
+    day_of_week: str | None
+    zone: Any
+    event: str | None
+    latitude: Any
+    longitude: Any
+    clocked_at: datetime | None
+    start_time: datetime | None
+    enabled: bool
+    expires: datetime | None
+    one_off: bool
+    window: str
+    market: str
+    paused: bool | None
+
+
+_when = attrgetter(*When._fields)
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(when: When, job: str) -> str:
+    own = None if job else when.enabled
+    cadence = cadence_of(when, specs().get(job)).text()
+    seen = (cadence, own, when.start_time, when.expires, when.one_off, when.window, when.market, bool(when.paused))
     return hashlib.blake2b(repr(seen).encode(), digest_size=12).hexdigest()
 
 
@@ -183,9 +263,9 @@ def _readable(line: Line, at: datetime, noted: list[Noted]) -> Row | None:
 
 def _with_edit(line: Line, at: datetime, noted: list[Noted]) -> Line:
     """Return the line as it is decided from now on: an edit since the last look moves its `since` to `at`."""
-    version = version_of(line, specs().get(line.job) if line.job else None)
+    version = version_of(line)
     if version == line.version and line.name == line.known_as:
-        return line
+        return line._replace(version=version, since=_shared(line.since))
     is_new = not line.version and bool(line.job)  # its `since` is when it was declared
     since = line.since if version == line.version or is_new else at
     noted.append(Noted(line.entry, since, version, line.name))
@@ -226,14 +306,22 @@ def _json(text: str, kind: type) -> Any:
 
 
 def _options(line: Line, spec: JobSpec | None) -> dict[str, Any]:
-    found = {name: value for name in _OPTIONS if (value := getattr(line, name)) is not None}
-    if spec is not None:
-        found.setdefault("queue", spec.queue)
-    return found or _NO_OPTIONS
+    queue = line.queue if line.queue is not None or spec is None else spec.queue
+    return _shared_options(queue, line.exchange, line.routing_key, line.priority)
+
+
+@lru_cache(maxsize=1024)
+def _shared_options(*values: Any) -> dict[str, Any]:
+    return {name: value for name, value in zip(_OPTIONS, values, strict=True) if value is not None}
+
+
+@lru_cache(maxsize=4096)
+def _shared(at: datetime) -> datetime:
+    """Return one object for all instants that are equal: lines are many, and made at a few moments."""
+    return at
 
 
 _OPTIONS = ("queue", "exchange", "routing_key", "priority")
-_NO_OPTIONS: dict[str, Any] = {}
 
 
 def _ended_pause(line: Line) -> tuple[datetime, datetime] | None:

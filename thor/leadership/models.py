@@ -14,6 +14,7 @@ class Leader(models.Model):
     since = models.DateTimeField(null=True)
     decided_until = models.DateTimeField(null=True)
     published_seq = models.BigIntegerField(default=0)
+    next_due_at = models.DateTimeField(null=True, help_text="When anything is due next, as of the newest decision")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="leadership_leader_is_one_row")]

@@ -43,6 +43,7 @@ def planned(entry: uuid.UUID, nominal_at: datetime, **changes: Any) -> Planned:
         "deadline_at": nominal_at + timedelta(minutes=1),
         "state": State.DUE,
         "reason": "",
+        "lane": 0,
         "last_at": None,
         "folded_from": None,
         "count": 1,
