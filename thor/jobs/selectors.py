@@ -74,6 +74,7 @@ def _last_runs(entries: Iterable[Entry]) -> dict[object, Run]:
 
 def _status(entry: Entry, line: Line, last: Run | None, at: datetime) -> EntryStatus:
     row, trouble = _row(line)
+    upcoming = next_at(row.timed, after=at) if row and _may_fire(entry) else None
     task = entry.task
     assert task is not None  # noqa: S101  (the query asked for it)
     return EntryStatus(
@@ -85,14 +86,14 @@ def _status(entry: Entry, line: Line, last: Run | None, at: datetime) -> EntrySt
         cadence=row.timed.cadence.text() if row else "",
         window=entry.window,
         enabled=task.enabled,
-        why=trouble or _why(entry, at),
+        why=trouble or _why(entry, at) or ("as switched" if upcoming else _why_never(line, at)),
         last_state=last.state if last else "",
         last_nominal_at=last.nominal_at if last else None,
         last_started_at=last.started_at if last else None,
         last_finished_at=last.finished_at if last else None,
         last_lateness_ms=last.lateness_ms if last else None,
         last_reason=last.reason if last else "",
-        next_at=next_at(row.timed, after=at) if row and _may_fire(entry) else None,
+        next_at=upcoming,
     )
 
 
@@ -109,8 +110,15 @@ def _may_fire(entry: Entry) -> bool:
 
 
 def _why(entry: Entry, at: datetime) -> str:
+    """Return what keeps the entry, or lets it fire; nothing for a user's own row that is switched on."""
     if is_paused(entry):
         return f"paused by {entry.control.paused_by}: {entry.control.reason}"
     if not entry.job:
-        return "as switched" if entry.task and entry.task.enabled else "switched off"
+        return "" if entry.task and entry.task.enabled else "switched off"
     return "in its window" if is_in_window(entry, at) else "outside its window"
+
+
+def _why_never(line: Line, at: datetime) -> str:
+    if line.expires is not None and line.expires <= at:
+        return "expired"
+    return "its time has passed" if line.clocked_at is not None else "never due again"

@@ -37,7 +37,7 @@ def _table(board: list[EntryStatus]) -> Table:
     table = Table("entry", "cadence", "window", "enabled", "why", "last", "next (UTC)")
     for status in board:
         enabled = "yes" if status.enabled else "no"
-        upcoming = f"{status.next_at:%m-%d %H:%M:%S}" if status.next_at else ""
+        upcoming = f"{status.next_at:%Y-%m-%d %H:%M:%S}" if status.next_at else ""
         cells = (status.name, status.cadence, status.window, enabled, status.why, status.last_state, upcoming)
         table.add_row(*cells, style=None if status.enabled else "dim")
     return table
