@@ -20,6 +20,7 @@ class LeaderStatus:
     is_held: bool
     lease_age: timedelta | None
     problem: str
+    next_due_at: datetime | None = None
 
     @property
     def lease_age_ms(self) -> int | None:
@@ -47,4 +48,5 @@ def leader_status() -> LeaderStatus:
         problem = str(error)
     age = env().lease_time - holding.remaining if holding else None
     holder = holding.holder if holding else row.holder
-    return LeaderStatus(holder, row.term, row.since, row.decided_until, holding is not None, age, problem)
+    held = holding is not None
+    return LeaderStatus(holder, row.term, row.since, row.decided_until, held, age, problem, row.next_due_at)
