@@ -133,6 +133,7 @@ class Run(models.Model):
             models.Index(fields=["entry"], condition=Q(state__in=["due", "started"]), name="jobs_run_live"),
             models.Index(fields=["lane"], condition=Q(state="due", lane__gt=0), name="jobs_run_waiting"),
             models.Index(fields=["-nominal_at"], name="jobs_run_newest"),
+            models.Index(fields=["finished_at"], condition=Q(state__in=["missed", "lost"]), name="jobs_run_not_run"),
         ]
 
     def __str__(self) -> str:
