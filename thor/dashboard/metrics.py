@@ -4,7 +4,7 @@ The figures come from the ledger and the lease, so one scrape of the web process
 for loopback and for people who are logged in; elsewhere a log-in is asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -17,12 +17,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from thor.jobs.figures import figures, quantile
+from thor.jobs.figures import QUANTILES, Waiting, figures
+from thor.leadership.clock import process_clock
 from thor.leadership.selectors import leader_status
 from thor.timing import SystemClock
 
 LOOPBACK = ("127.0.0.1", "::1")
-QUANTILES = (0.5, 0.9, 0.99)
 
 
 @login_not_required
@@ -56,27 +56,55 @@ def _leadership() -> Iterator[Metric]:
     yield _gauge("thor_leader_term", "Number of the present reign", float(status.term))
     if status.lease_age is not None:
         yield _gauge("thor_lease_age_seconds", "Time since the lease was renewed", status.lease_age.total_seconds())
+    clock = process_clock()
     if status.decided_until is not None:
-        behind = (SystemClock().now() - status.decided_until).total_seconds()
+        behind = (clock.wall() - clock.wall_of(status.decided_until)).total_seconds()
         yield _gauge("thor_decided_behind_seconds", "Age of the newest decision", behind)
+    if status.next_due_at is not None:
+        due = clock.wall_of(status.next_due_at).timestamp()
+        yield _gauge("thor_next_due_timestamp_seconds", "When anything is due next, since the Unix epoch", due)
 
 
 def _ledger() -> Iterator[Metric]:
     found = figures(SystemClock().wall())
-    runs = GaugeMetricFamily("thor_runs", "Occurrences of the last minute", labels=("job", "state", "reason"))
-    for labels, number in found.counts.items():
-        runs.add_metric(labels, number)
-    lateness = GaugeMetricFamily(
-        "thor_lateness_seconds", "From due to the start of the body, last minute", labels=("job", "quantile")
+    yield _labelled(
+        "thor_decided_occurrences",
+        "Occurrences decided in the last minute, by what became of them",
+        ("job", "state", "reason"),
+        found.decided,
     )
-    for job, ascending in found.lateness.items():
-        for part in QUANTILES:
-            lateness.add_metric((job, str(part)), quantile(ascending, part))
-    yield runs
-    yield lateness
-    yield _gauge("thor_backlog_runs", "Runs that wait for a worker", found.backlog)
-    yield _gauge("thor_backlog_oldest_seconds", "How long the oldest of them has waited", found.oldest)
+    yield _quantiles("thor_dispatch_lateness_seconds", "From due to decided, last minute", found.dispatched)
+    yield _quantiles("thor_start_lateness_seconds", "From due to the start of the body, last minute", found.started)
+    yield _gauge("thor_missed_occurrences", "Occurrences that were missed in the last minute", found.not_run["missed"])
+    yield _gauge("thor_lost_occurrences", "Runs that were lost in the last minute", found.not_run["lost"])
+    yield from _waiting(found.waiting)
+    yield _gauge("thor_running_runs", "Runs that have started and not ended", found.running)
+    yield _gauge("thor_paused_entries", "Entries that an operator has paused", found.paused)
+    yield _gauge("thor_workers", "Workers that were heard of in the last ten seconds", found.workers)
+
+
+def _waiting(found: Mapping[str, Waiting]) -> Iterator[Metric]:
+    number: dict[tuple[str, ...], float] = {}
+    oldest: dict[tuple[str, ...], float] = {}
+    for queue, waiting in found.items():
+        number[queue, "queue"], number[queue, "ledger"] = waiting.published, waiting.held
+        oldest[(queue,)] = waiting.oldest
+    text = "Runs that wait for a worker: sent to the queue, or held in the ledger until it has room"
+    yield _labelled("thor_backlog_runs", text, ("queue", "place"), number)
+    yield _labelled("thor_backlog_oldest_seconds", "How long the oldest of them has been due", ("queue",), oldest)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(name, text, value=value)
+
+
+def _labelled(name: str, text: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
+
+
+def _quantiles(name: str, text: str, found: Mapping[str, Sequence[float]]) -> Metric:
+    values = {(job, str(part)): value for job, row in found.items() for part, value in zip(QUANTILES, row, strict=True)}
+    return _labelled(name, text, ("job", "quantile"), values)
