@@ -1,12 +1,17 @@
-"""Show the ledger and the entries."""
+"""The pages of the ledger: runs, entries, workers."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 
+from thor.jobs.admin.operable import Operable
 from thor.jobs.models import Control, Entry, Run, Worker
+from thor.jobs.schedule import is_paused
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -26,14 +31,24 @@ class ReadOnly(admin.ModelAdmin):
 
 
 @admin.register(Run)
-class RunAdmin(ReadOnly):
-    """Every run, newest first."""
+class RunAdmin(ReadOnly, Operable):
+    """Every run, newest first; the actions are on the entries of the selected runs."""
 
     list_display = ("name", "nominal_at", "state", "reason", "late", "took", "attempt", "count", "hostname", "term")
     list_filter = ("state", "market", "task")
     search_fields = ("=uid", "name")
     date_hierarchy = "nominal_at"
     show_full_result_count = False
+
+    def entries_of(self, chosen: QuerySet) -> QuerySet[Entry]:
+        """Return the entries whose runs are chosen."""
+        return Entry.objects.filter(pk__in=chosen.order_by().values("entry"))
+
+    def stretch_of(self, chosen: QuerySet) -> dict[str, Any]:
+        """Return the stretch to begin with: from the first chosen occurrence to the last."""
+        found = chosen.aggregate(start=Min("nominal_at"), last=Max("nominal_at"), folded=Max("last_at"))
+        last = max(filter(None, (found["last"], found["folded"])))
+        return {"start": found["start"], "end": last + timedelta(seconds=1)}
 
     @admin.display(description="late (ms)")
     def late(self, run: Run) -> str:
@@ -56,20 +71,27 @@ class ControlInline(admin.StackedInline):
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnly):
+class EntryAdmin(ReadOnly, Operable):
     """Every line of the schedule with its identity; the interval is edited at its periodic task."""
 
-    list_display = ("name", "job", "market", "window", "since", "shown_by", "retired_at")
-    list_filter = ("job", "market")
+    list_display = ("name", "job", "market", "window", "wish", "since", "shown_by", "retired_at")
+    list_filter = ("job", "market", "control__paused")
+    list_select_related = ("control",)
     search_fields = ("name", "=id")
     inlines = (ControlInline,)
+
+    @admin.display(description="wish")
+    def wish(self, entry: Entry) -> str:
+        """Show who paused it and why."""
+        return str(entry.control) if is_paused(entry) else ""
 
     @admin.display(description="periodic task")
     def shown_by(self, entry: Entry) -> str:
         """Link to the periodic task."""
         if entry.task_id is None:
             return "deleted"
-        return format_html('<a href="/admin/django_celery_beat/periodictask/{}/change/">edit</a>', entry.task_id)
+        address = reverse("admin:django_celery_beat_periodictask_change", args=[entry.task_id])
+        return format_html('<a href="{}">edit</a>', address)
 
 
 @admin.register(Worker)
