@@ -7,6 +7,9 @@ from thor.env import env as _env
 
 broker_url = _broker_url()
 broker_connection_retry_on_startup = True
+# A broker may be away for a night, or answer with errors while it comes back (full, read-only): no reason to end.
+broker_connection_max_retries = None
+broker_channel_error_retry = True
 broker_transport_options = {
     "visibility_timeout": 3600,
     # kombu's default is to wait for ever; a broker that is frozen must not freeze a scheduler or a worker.
@@ -37,7 +40,10 @@ task_track_started = False
 task_acks_late = True
 task_reject_on_worker_lost = False
 worker_prefetch_multiplier = 1
+worker_consumer = "thor.jobs.consumer:EnduringConsumer"
 worker_cancel_long_running_tasks_on_connection_loss = False
+# Else Celery connects to the database anew for every task; Thor itself lets go of what is old or broken.
+CELERY_DB_REUSE_MAX = 100_000
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
 

@@ -4,7 +4,9 @@
      │                │
      │ deadline       │ its worker fell silent, or its process died
      ▼                ▼
-    missed          lost            skipped: overlap, paused        handed_over: published to a task that cannot claim
+    missed          lost (due again, where it is repeatable and has time left)
+
+    skipped: overlap, paused        handed_over: published to a task that cannot claim
 
 A claim is one conditional statement, and only the claimer knows the token that finishes the run: whatever message
 comes a second time, or late, or from a leader that was deposed, changes nothing.
@@ -15,13 +17,14 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db import IntegrityError, OperationalError
+from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, SmallIntegerField, Value, When
 from django.db.models.functions import Now
 
 from thor.errors import ThorError
+from thor.jobs import statements
 from thor.jobs.claim import Claimed
-from thor.jobs.models import Control, Run, State, Worker
+from thor.jobs.models import Lane, Run, State, Worker
 from thor.jobs.patience import patiently
 from thor.timing import Occurrence
 
@@ -29,9 +32,16 @@ from thor.timing import Occurrence
 SILENCE = timedelta(seconds=10)
 #: How long after its time limit a run may still be ended by its worker.
 MARGIN = timedelta(seconds=60)
+#: How long a claim waits for a database that is away; then the leader publishes the run again.
+CLAIM_SECONDS = 5.0
+#: A repeatable run that is lost this many times ends as lost: most likely its body kills the process.
+ATTEMPTS = 5
 LONGEST_TEXT = 4000
 #: The reason of a run that a back-fill opened again.
 BACKFILL = "back-fill"
+
+#: Name, attempt, time limit in seconds and lateness in milliseconds of a run that was taken.
+Taken = tuple[Any, ...]
 
 
 class Refused(ThorError):
@@ -62,56 +72,56 @@ def claim(uid: uuid.UUID, occurrence: Occurrence, *, worker: uuid.UUID, hostname
     """Take the run for this worker; raise a `Refused` that says why not, recorded in the ledger where it ends the run.
 
     The deadline is judged by the database's clock, so a worker whose clock is wrong neither starts late nor refuses
-    early. A claim that meets a database that is away is made again, under the same token: its answer may have been
-    lost and not the claim, and a run that is ours but that nobody carries out would stand for ever.
+    early. A claim that meets a database that is away is made again for `CLAIM_SECONDS`, under the same token: its
+    answer may have been lost and not the claim, and a run that is ours but that nobody carries out would be lost.
     """
     token = uuid.uuid4()
-    values = {"state": State.STARTED, "token": token, "worker": worker, "hostname": hostname[:200]}
-    taken = patiently(lambda: _take(uid, **values))
+    taken = patiently(lambda: _take(uid, token, worker, hostname[:200]), seconds=CLAIM_SECONDS)
     if taken is None:
         raise OperationalError("the database did not take the claim")
-    if not isinstance(taken, Run):
+    if isinstance(taken, Refused):
         raise taken
-    return Claimed(uid, token, taken.name, taken.attempt, taken.time_limit, taken.lateness_ms or 0.0, occurrence)
+    name, attempt, time_limit, lateness = taken
+    return Claimed(uid, token, name, attempt, time_limit, lateness, occurrence)
 
 
-def _take(uid: uuid.UUID, **values: Any) -> Run | Refused:
-    """Take the run, or find that it was taken by these very values before; return it, or why it is refused."""
+def _take(uid: uuid.UUID, token: uuid.UUID, worker: uuid.UUID, hostname: str) -> Taken | Refused:
+    """Take the run, or find that it was taken under this very token before, or why it is refused."""
     try:
-        with transaction.atomic():
-            _claimable(uid).update(**values, attempt=F("attempt") + 1, started_at=Now())
+        taken = statements.row(statements.TAKE, token, worker, hostname, uid)
     except IntegrityError:
         return Overlapping()
-    columns = Run.objects.only("name", "attempt", "time_limit", "due_at", "started_at")
-    return columns.filter(uid=uid, token=values["token"], state=State.STARTED).first() or _refusal(uid)
+    return taken or _refusal(uid, token)
 
 
-def _is_paused() -> Exists:
-    return Exists(Control.objects.filter(entry_id=OuterRef("entry"), paused=True))
-
-
-def _claimable(uid: uuid.UUID) -> Any:
-    return Run.objects.filter(~_is_paused(), uid=uid, state=State.DUE, deadline_at__gt=Now())
-
-
-def _refusal(uid: uuid.UUID) -> Refused:
-    """Record why a run could not be claimed, where that ends it, and return the reason."""
-    waiting = Run.objects.filter(uid=uid, state=State.DUE)
-    if waiting.filter(deadline_at__lte=Now()).update(state=State.MISSED, reason="deadline", finished_at=Now()):
+def _refusal(uid: uuid.UUID, token: uuid.UUID) -> Taken | Refused:
+    """Record why a run could not be claimed, where that ends it; a message that comes again costs one cheap read."""
+    found = statements.row(statements.LOOK, token, uid)
+    if found is None:
+        return UnknownRun()
+    state, is_ours, is_late, is_paused, *taken = found
+    if state == State.STARTED and is_ours:
+        return tuple(taken)
+    if state == State.DUE and is_late and _end(uid, State.MISSED, "deadline", deadline_at__lte=Now()):
         return TooLate()
-    if waiting.filter(_is_paused()).update(state=State.SKIPPED, reason="paused", finished_at=Now()):
+    if state == State.DUE and is_paused and _end(uid, State.SKIPPED, "paused"):
         return Paused()
-    return AlreadyClaimed() if Run.objects.filter(uid=uid).exists() else UnknownRun()
+    return AlreadyClaimed()
+
+
+def _end(uid: uuid.UUID, state: State, reason: str, **conditions: Any) -> bool:
+    waiting = Run.objects.filter(uid=uid, state=State.DUE, **conditions)
+    return bool(waiting.update(state=state, reason=reason, finished_at=Now()))
 
 
 def skip(uid: uuid.UUID, reason: str) -> None:
     """End a run that was not claimed."""
-    Run.objects.filter(uid=uid, state=State.DUE).update(state=State.SKIPPED, reason=reason, finished_at=Now())
+    _end(uid, State.SKIPPED, reason)
 
 
 def succeed(run: Claimed, result: Any) -> bool:
     """End the run with its result; return whether it was still ours to end."""
-    return _finish(run, state=State.SUCCEEDED, result=_text(result))
+    return bool(statements.row(statements.SUCCEED, _text(result), run.uid, run.token))
 
 
 def fail(run: Claimed, reason: str, error: str) -> bool:
@@ -134,10 +144,27 @@ def reopen(run: Claimed, *, wait: timedelta) -> bool:
     return bool(mine.update(state=State.DUE, token=None, reason="retry", deadline_at=row.started_at + wait + room))
 
 
-def lose(uid: uuid.UUID, reason: str, *, worker: uuid.UUID) -> bool:
-    """Record that the process of this worker which ran the body is gone; another worker's claim is not touched."""
+def lose(uid: uuid.UUID, reason: str, *, worker: uuid.UUID, is_wanted: bool = False) -> bool:
+    """Record that the process of this worker which ran the body is gone; another worker's claim is not touched.
+
+    A run whose end a person wanted (`is_wanted`) is not opened again, repeatable or not.
+    """
     started = Run.objects.filter(uid=uid, state=State.STARTED, worker=worker)
-    return bool(started.update(state=State.LOST, reason=_clean(reason)[:500], finished_at=Now()))
+    if is_wanted:
+        return bool(started.update(state=State.LOST, reason=_clean(reason)[:500], finished_at=Now()))
+    return bool(_lost(started, _clean(reason)))
+
+
+def _lost(runs: Any, reason: str) -> int:
+    """End runs as lost; those that may be repeated and have time left are opened again and wait to be published."""
+    again = Q(repeatable=True, attempt__lt=ATTEMPTS, deadline_at__gt=Now())
+    changes = {
+        "state": Case(When(again, then=Value(State.DUE)), default=Value(State.LOST)),
+        "reason": Case(When(again, then=Value(f"lost: {reason}"[:500])), default=Value(reason[:500])),
+        "lane": Case(When(again, then=Value(Lane.HELD)), default=F("lane"), output_field=SmallIntegerField()),
+        "finished_at": Case(When(again, then=Value(None)), default=Now(), output_field=DateTimeField()),
+    }
+    return int(runs.update(token=None, **changes))
 
 
 def _live() -> Any:
@@ -155,7 +182,7 @@ def lose_silent() -> int:
     """End runs whose worker has not been heard of for `SILENCE`, by the database's clock; return how many."""
     heard = Worker.objects.filter(boot=OuterRef("worker"), seen_at__gt=Now() - SILENCE)
     silent = _live().filter(~Exists(heard), state=State.STARTED, started_at__lt=Now() - SILENCE)
-    return int(silent.update(state=State.LOST, reason="worker fell silent", finished_at=Now()))
+    return _lost(silent, "worker fell silent")
 
 
 def lose_overlong() -> int:
@@ -164,7 +191,7 @@ def lose_overlong() -> int:
     for run in _live().filter(state=State.STARTED, time_limit__isnull=False, started_at__lt=Now() - MARGIN):
         limit = timedelta(seconds=run.time_limit) + MARGIN
         overlong = Run.objects.filter(seq=run.seq, state=State.STARTED, token=run.token, started_at__lt=Now() - limit)
-        ended += overlong.update(state=State.LOST, reason="past its time limit", finished_at=Now())
+        ended += _lost(overlong, "past its time limit")
     return ended
 
 

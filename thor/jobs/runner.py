@@ -1,7 +1,7 @@
 """Carry out a run on a worker: claim, body inside the middleware, finish. Every task of the application does it.
 
-A task that was called by hand carries no run and just runs. A claim waits for a database that is away; where it does
-not come back, the message goes back to its queue, and a later claim takes the run or records that it is too late.
+A task that was called by hand carries no run and just runs. A claim waits a little for a database that is away; where
+it does not come back, the message is thrown away and the run left to the ledger: the leader publishes it again.
 """
 
 import traceback
@@ -12,7 +12,7 @@ from typing import Any
 from celery import Task
 from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.request import Request
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from thor.failpoints import reach
 from thor.jobs import events, ledger, middleware, workers
@@ -21,6 +21,8 @@ from thor.jobs.patience import patiently
 from thor.timing import Occurrence, SystemClock
 
 OVERLAP_WAIT = 0.5
+#: How long a worker's parent may wait for the database: meanwhile it neither consumes nor acknowledges.
+PARENT_SECONDS = 3.0
 #: Where a task's request keeps the run that it carries out.
 CLAIMED = "thor_claimed"
 #: How the process that ran a body can end, by the exception that Celery makes of it.
@@ -29,17 +31,21 @@ ENDINGS = {
     "SystemExit": "the process ended itself",
     "Terminated": "terminated by an operator",
 }
+#: The one of them that a person wanted: the run is not opened again.
+WANTED = "Terminated"
 
 
 class LedgerRequest(Request):
     """A message in the worker's parent process, which outlives the process that runs the body."""
+
+    _is_lost = False
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Record the loss where the pool's process died under the body."""
         error = getattr(exc_info.exception, "exc", exc_info.exception)  # the pool wraps some with their traceback
         kind = type(error).__name__
         if kind in ENDINGS:
-            self._lose(f"{ENDINGS[kind]}: {error}")
+            self._lose(f"{ENDINGS[kind]}: {error}", is_wanted=kind == WANTED)
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
     def on_timeout(self, soft: bool, timeout: float) -> Any:
@@ -48,10 +54,13 @@ class LedgerRequest(Request):
             self._lose(f"killed at its hard time limit of {timeout:g} s")
         return super().on_timeout(soft, timeout)
 
-    def _lose(self, reason: str) -> None:
-        if HEADER not in (self.request_dict or {}):
+    def _lose(self, reason: str, *, is_wanted: bool = False) -> None:
+        """Record the loss, once: a second word of it may come when the run has begun anew on this very worker."""
+        if HEADER not in (self.request_dict or {}) or self._is_lost:
             return
-        patiently(lambda: ledger.lose(uuid.UUID(self.id), reason, worker=workers.boot()))
+        self._is_lost = True
+        uid, boot = uuid.UUID(self.id), workers.boot()
+        patiently(lambda: ledger.lose(uid, reason, worker=boot, is_wanted=is_wanted), seconds=PARENT_SECONDS)
         events.emit("thor.run.lost", run=self.id, task=self.name, reason=reason)
 
 
@@ -64,6 +73,8 @@ class LedgerTask(Task):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the body; for a run of the ledger only once it is claimed."""
         found = getattr(self.request, HEADER, None)
+        if not self.request.called_directly and not self.request.is_eager:
+            close_old_connections()
         if not isinstance(found, dict) or self.request.called_directly or not found.get("claim", True):
             return super().__call__(*args, **kwargs)
         run = self._claim(occurrence_of(found))
@@ -76,7 +87,8 @@ class LedgerTask(Task):
     def _claim(self, occurrence: Occurrence) -> Claimed:
         uid = uuid.UUID(self.request.id)
         try:
-            close_old_connections()
+            # No ping first: the claim itself shows whether the connection lives. (The stubs leave this attribute out.)
+            connection.health_check_done = True  # type: ignore[attr-defined]
             return ledger.claim(uid, occurrence, worker=workers.boot(), hostname=self.request.hostname or "")
         except ledger.Overlapping:
             self._wait_or_skip(uid, is_requested=bool(occurrence.origin))
@@ -86,7 +98,7 @@ class LedgerTask(Task):
             raise Ignore from None
         except (DatabaseError, InterfaceError) as error:
             events.emit("thor.run.unclaimed", run=uid, task=self.name, reason=repr(error))
-            raise Reject(repr(error), requeue=True) from None  # the claim that comes next judges the deadline
+            raise Ignore from None
 
     def _wait_or_skip(self, uid: uuid.UUID, *, is_requested: bool) -> None:
         """Come again a little later, where the job or a person wants that; else leave this occurrence out."""

@@ -223,7 +223,7 @@ def test_a_run_that_is_far_past_its_time_limit_is_lost_although_its_worker_lives
 def test_a_duplicate_that_is_refused_does_not_end_a_run_that_was_opened_again(due: Planned) -> None:
     ledger.reopen(claim(due), wait=timedelta(0))
 
-    refusal = ledger._refusal(due.uid)
+    refusal = ledger._refusal(due.uid, uuid.uuid4())
 
     assert isinstance(refusal, ledger.AlreadyClaimed)
     assert Run.objects.get().state == State.DUE
