@@ -3,7 +3,6 @@
 import heapq
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import count
 from uuid import UUID
 
 from thor.jobs import events
@@ -17,56 +16,72 @@ def unplannable(row: Row, error: Exception) -> None:
 
 
 class Agenda:
-    """A heap of (next due, line). A changed line leaves its old place behind, thrown away when it comes up."""
+    """A heap of instants, and the lines that are due at each of them.
+
+    A line that moves leaves its old place behind, which is passed over when its instant comes up.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[UUID, Row] = {}
-        self._heap: list[tuple[datetime, int, UUID]] = []
-        self._places: dict[UUID, int] = {}
-        self._numbers = count()
+        self._instants: list[datetime] = []
+        self._due: dict[datetime, list[UUID]] = {}
+        self._places: dict[UUID, datetime] = {}
 
     def apply(self, changed: Iterable[Row], gone: Iterable[UUID], *, after: datetime) -> list[Row]:
         """Take over lines that are new or changed and forget those gone; return those that are due at other times."""
         for key in gone:
-            if self.rows.pop(key, None) is not None:
-                del self._places[key]
+            self.rows.pop(key, None)
+            self._places.pop(key, None)
         moved = [row for row in changed if self._differs(row)]
         self.rows.update((row.id, row) for row in changed)
         for row in moved:
-            self.put(row, self._first(row, after))
+            self.put(row, first_due(row, after))
         return moved
-
-    @staticmethod
-    def _first(row: Row, after: datetime) -> datetime | None:
-        if row.timed.paused:
-            return None  # what is dropped meanwhile becomes one row, when it is resumed
-        try:
-            return next_at(row.timed, after=after)
-        except Exception as error:  # a line whose times cannot be computed must not stop the others
-            unplannable(row, error)
-            return None
 
     def put(self, row: Row, at: datetime | None) -> None:
         """Note when a line is due next; never, where there is no next time."""
-        self._places[row.id] = number = next(self._numbers)
-        if at is not None:
-            heapq.heappush(self._heap, (at, number, row.id))
+        if at is None:
+            self._places.pop(row.id, None)
+            return
+        lines = self._due.get(at)
+        if lines is None:
+            lines = self._due[at] = []
+            heapq.heappush(self._instants, at)
+        if self._places.get(row.id) != at:
+            lines.append(row.id)
+            self._places[row.id] = at
 
     def take_due(self, now: datetime) -> Iterator[Row]:
         """Take out the lines that are due; the caller puts each back with its next time."""
-        while self._heap and self._heap[0][0] <= now:
-            _, number, key = heapq.heappop(self._heap)
-            if self._places.get(key) == number:
-                yield self.rows[key]
+        while self._instants and self._instants[0] <= now:
+            at = heapq.heappop(self._instants)
+            for key in self._due.pop(at):
+                if self._places.get(key) == at:
+                    del self._places[key]
+                    yield self.rows[key]
 
     def next_due(self) -> datetime | None:
         """Return the next instant at which anything is due."""
-        while self._heap and self._places.get(self._heap[0][2]) != self._heap[0][1]:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        while self._instants and not self._is_lively(self._instants[0]):
+            del self._due[heapq.heappop(self._instants)]
+        return self._instants[0] if self._instants else None
+
+    def _is_lively(self, at: datetime) -> bool:
+        return any(self._places.get(key) == at for key in self._due[at])
 
     def _differs(self, row: Row) -> bool:
         known = self.rows.get(row.id)
         if known is None or known.version != row.version or known.timed.since != row.timed.since:
             return True
         return known.timed.sessions is not row.timed.sessions  # the calendar was read anew
+
+
+def first_due(row: Row, after: datetime) -> datetime | None:
+    """Return when a line is due first after an instant; what a paused one drops becomes one row, once it is resumed."""
+    if row.timed.paused:
+        return None
+    try:
+        return next_at(row.timed, after=after)
+    except Exception as error:  # a line whose times cannot be computed must not stop the others
+        unplannable(row, error)
+        return None

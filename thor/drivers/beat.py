@@ -19,14 +19,16 @@ from thor.connections import connect, redis_client, redis_url
 from thor.drivers.publish import Publisher
 from thor.drivers.reign import PAUSE, Reign
 from thor.env import env
+from thor.jobs import hints
 from thor.jobs.decision import Deposed
 from thor.leadership.clock import process_clock
 from thor.leadership.elector import Elector, Renewer
 from thor.leadership.lease import Lease, NoLease, RedisLease
+from thor.leadership.listener import Listener
 from thor.leadership.models import Leader
 from thor.leadership.offset import OffsetClock
 from thor.leadership.requests import StepDownRequests
-from thor.leadership.selectors import lease_key
+from thor.leadership.selectors import lease_key, released_channel
 from thor.markets.transitions import next_transition_at
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class ThorScheduler(DatabaseScheduler):
 
     _reign: Reign | None = None
     _renewer: Renewer | None = None
+    _listener: Listener | None = None
     _has_said = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -79,10 +82,11 @@ class ThorScheduler(DatabaseScheduler):
 
     def close(self) -> None:
         """Release the lease and let go of the broker."""
-        if self._renewer is not None:
-            self._renewer.stop()
         if self._reign is not None:
             self._reign.leave()
+        for thread in (self._renewer, self._listener):
+            if thread is not None:
+                thread.stop()
 
     @property
     def info(self) -> str:
@@ -114,6 +118,8 @@ class ThorScheduler(DatabaseScheduler):
         )
         self._renewer = Renewer(elector, settings.lease_time)
         self._renewer.start()
+        self._listener = _listener(row, self._reign)
+        self._listener.start()
         self._take_signals()
         return self._reign
 
@@ -138,6 +144,13 @@ def _bound(connection: Any, **_: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '2s'; SET statement_timeout = '20s'")
             cursor.execute("SET idle_in_transaction_session_timeout = '5s'")
+
+
+def _listener(row: Leader, reign: Reign) -> Listener:
+    """Wake the loop when the lease is released, or the schedule edited."""
+    edits = hints.channel(row.installation)
+    client = connect(redis_url(), retry=None)
+    return Listener(client, (edits, released_channel(row)), lambda channel: reign.hear(channel == edits))
 
 
 def _lease(row: Leader) -> Lease:

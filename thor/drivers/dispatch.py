@@ -2,111 +2,113 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from thor.drivers.agenda import Agenda, unplannable
-from thor.drivers.publish import Message, Publisher, PublishFailed
+from thor.drivers.batch import Batch, gather, scatter
+from thor.drivers.outgoing import Outgoing
+from thor.drivers.publish import Publisher
+from thor.drivers.timetable import Timetable
 from thor.failpoints import reach
-from thor.jobs import events, ledger, outbox
 from thor.jobs.decision import Decision, Planned, Written, decide
-from thor.jobs.models import Run, State
-from thor.jobs.planned import dropped_row, due_row
-from thor.jobs.schedule import Row, row_of_entry
-from thor.leadership.term import Reign, is_current
-from thor.timing import Clock, Occurrence, ReplayClock, plan
+from thor.jobs.models import Lane, State
+from thor.jobs.planned import dropped_row
+from thor.jobs.schedule import Row
+from thor.leadership.term import Reign
+from thor.timing import Clock, ReplayClock, plan
 
-#: Runs that people asked for and that may wait in the queues at once; the rest waits in the ledger.
-REQUESTED = 100
+#: What is due this soon is not worth preparing: it would be late by the time that takes.
+TOO_SOON = timedelta(milliseconds=5)
+#: What was prepared and is late by this much is planned anew, together with what fell due since.
+STALE = timedelta(milliseconds=500)
 
 
 class Dispatcher:
-    """One reign's decisions. `decided_until` is the cursor of every line; `published_seq` trails behind it."""
+    """One reign's decisions. `decided_until` is the cursor of every line."""
 
-    def __init__(self, *, reign: Reign, agenda: Agenda, publisher: Publisher, clock: Clock, at: datetime) -> None:
+    def __init__(self, *, reign: Reign, timetable: Timetable, publisher: Publisher, clock: Clock) -> None:
         self.term = reign.term
-        self.decided_until = reign.decided_until or at
-        self.published_seq = reign.published_seq
-        self.is_behind = True  # until what a predecessor may have left is published
-        self._requested: set[UUID] = set()
+        self.decided_until = timetable.cursor
         self.fired: dict[int, tuple[datetime, int]] = {}
-        self._agenda, self._publisher, self._clock = agenda, publisher, clock
-        self._folds = isinstance(clock, ReplayClock)
-
-    def catch_up_publishing(self) -> bool:
-        """Publish what was decided and perhaps never sent: after a takeover, or when the broker refused a batch."""
-        newest = outbox.newest_seq()
-        runs = outbox.owed(self.published_seq)
-        messages = [message for run in runs if (message := self._again(run)) is not None]
-        if not self._publish(messages):
-            return False
-        if messages:
-            events.emit("thor.runs.published_again", term=self.term, count=len(messages))
-        self.is_behind, self.published_seq = False, max(self.published_seq, newest)
-        self._requested.update(run.uid for run in runs)
-        return True
-
-    def publish_requests(self) -> int:
-        """Publish what people asked for, so far as the queues have room; return how many runs."""
-        if self.is_behind:
-            return 0  # they go out with all else that is owed
-        runs = outbox.requested(REQUESTED)
-        fresh = [message for run in runs if run.uid not in self._requested and (message := self._again(run))]
-        if fresh and not self._publish(fresh):
-            return 0
-        self._requested = {run.uid for run in runs}
-        return len(fresh)
+        self.outgoing = Outgoing(reign, timetable.agenda, publisher)
+        self._timetable, self._agenda, self._publisher, self._clock = timetable, timetable.agenda, publisher, clock
+        self._ahead: Batch | None = None
+        self._parcels: dict[UUID, Any] = {}
+        self._changes = 0
 
     def advance(self, now: datetime) -> None:
         """Write down that time has passed, after a turn in which everything due was decided."""
         if now >= self.decided_until:
             self._decide([], until=now)
-            self.decided_until = now
+            self._decided(now)
 
-    def publish_since(self, seq: int) -> None:
-        """Publish everything after `seq` again that is not claimed: the broker has lost it."""
-        events.emit("thor.broker.forgot", term=self.term, since=seq, published=self.published_seq)
-        self.published_seq, self.is_behind = seq, True
-        self._requested.clear()
+    def next_due(self) -> datetime | None:
+        """Return the next instant at which anything is due."""
+        return self._ahead.until if self._ahead else self._agenda.next_due()
+
+    def prepare(self, now: datetime) -> None:
+        """Gather what is due next ahead of its instant, unless that is now; in a replay time leaps, so never."""
+        due_at = self._agenda.next_due()
+        if self._ahead or due_at is None or due_at < now + TOO_SOON or isinstance(self._clock, ReplayClock):
+            return
+        self._ahead = batch = self._gather(due_at)
+        self._changes = self.outgoing.changes
+        self._parcels = self._publisher.pack([batch.messages[one.uid] for one in batch.planned if _goes_out(one)])
+
+    def forget_prepared(self) -> None:
+        """Put back what was gathered ahead: the lines are about to change."""
+        batch, self._ahead, self._parcels = self._ahead, None, {}
+        if batch is not None:
+            scatter(batch, self._agenda)
 
     def turn(self, now: datetime) -> int:
         """Decide everything up to `now` and publish it; return how many runs became due."""
-        planned: list[Planned] = []
-        messages: dict[UUID, Message] = {}
-        done: list[int] = []
-        for row in list(self._agenda.take_due(now)):
-            try:
-                found = plan(row.timed, after=self.decided_until, now=now, fold=self._folds)
-            except Exception as error:  # a line whose times cannot be computed must not stop the others
-                unplannable(row, error)
-                continue
-            is_done = row.one_off and bool(found.due)
-            self._agenda.put(row, None if is_done else found.next_at)
-            for occurrence in found.due[:1] if row.one_off else found.due:
-                run = due_row(row, occurrence, self._clock)
-                planned.append(run)
-                messages[run.uid] = Message(row, occurrence, run.uid, run.deadline_at)
-            done += [row.pk] if is_done else []
-            planned += [dropped_row(row, dropped, self._clock) for dropped in found.dropped]
-        if not planned:
-            return 0
-        reach("planned")
-        written = self._decide(planned, done, until=now)
-        self.decided_until = max(self.decided_until, now)
-        reach("decided")
-        due = [messages[one.uid] for one in written if one.state == State.DUE]
-        if self._publish(due) and not self.is_behind:
-            self.published_seq = max([self.published_seq, *(one.seq for one in written)])
-        self._note_fired(due)
-        return len(due)
+        fired = 0
+        if self._ahead and not self._is_still_right(self._ahead, now):
+            self.forget_prepared()
+        if self._ahead:
+            if self._ahead.until > now:
+                return 0
+            batch, self._ahead = self._ahead, None
+            fired = self._carry_out(batch)
+        return fired + self._carry_out(self._gather(now))
 
-    def settle_pauses(self, rows: Iterable[Row], now: datetime) -> list[Row]:
+    def settle_pauses(self, rows: Iterable[Row]) -> list[Row]:
         """Write down, as one row each, what was dropped while lines were paused; return those lines."""
         resumed = [row for row in rows if row.pauses is not None]
         planned = [run for row in resumed for run in self._paused_slots(row)]
         if planned:
             self._decide(planned)  # not a decision about time: what is due now is still to be planned
         return resumed
+
+    def _is_still_right(self, batch: Batch, now: datetime) -> bool:
+        """Tell whether what was prepared is what would be found now: no queue filled up, no time was slept away."""
+        return self._changes == self.outgoing.changes and batch.until > now - STALE
+
+    def _gather(self, until: datetime) -> Batch:
+        lane_of = self.outgoing.lane_of
+        return gather(self._agenda, after=self.decided_until, until=until, clock=self._clock, lane_of=lane_of)
+
+    def _carry_out(self, batch: Batch) -> int:
+        """Decide, then publish, what was gathered: nothing of it is sent that is not in the ledger."""
+        if not batch.planned:
+            return 0
+        reach("planned")
+        written = self._decide(batch.planned, batch.done, until=batch.until)
+        self._decided(batch.until)
+        self._timetable.ended(batch.done)
+        reach("decided")
+        due = [batch.messages[one.uid] for one in written if one.state == State.DUE]
+        held = {one.uid for one in batch.planned if one.lane != Lane.DIRECT}
+        up_to = max((one.seq for one in written), default=0)
+        self.outgoing.publish([one for one in due if one.uid not in held], self._parcels, up_to=up_to)
+        self._parcels = {}
+        self._note_fired(batch, written)
+        return len(due)
+
+    def _decided(self, until: datetime) -> None:
+        self.decided_until = self._timetable.cursor = max(self.decided_until, until)
 
     def _paused_slots(self, row: Row) -> list[Planned]:
         paused_at, resumed_at = row.pauses or (row.timed.since, row.timed.since)
@@ -124,45 +126,20 @@ class Dispatcher:
                 term=self.term,
                 at=self._clock.wall(),
                 until=until,
-                published_seq=self.published_seq,
+                published_seq=self.outgoing.published_seq,
                 planned=planned,
                 done=done,
+                next_due=self.next_due(),
             )
         )
 
-    def _publish(self, messages: Sequence[Message]) -> bool:
-        try:
-            self._publisher.publish(messages)
-            reach("published")
-        except PublishFailed as error:
-            if not self.is_behind:
-                events.emit("thor.broker.refused", term=self.term, reason=str(error))
-            self.is_behind = True
-            return False
-        strangers = [message.uid for message in messages if not self._publisher.can_claim(message.row.task)]
-        if strangers:
-            outbox.hand_over(strangers)
-        return True
+    def _note_fired(self, batch: Batch, written: Iterable[Written]) -> None:
+        for one in written:
+            message = batch.messages.get(one.uid)
+            if message is not None and one.state == State.DUE:
+                _, number = self.fired.get(message.row.pk, (None, 0))
+                self.fired[message.row.pk] = (message.occurrence.nominal_at, number + 1)
 
-    def _again(self, run: Run) -> Message | None:
-        row = self._agenda.rows.get(run.entry) or row_of_entry(run.entry)
-        if row is None:
-            if is_current(self.term):
-                ledger.skip(run.uid, "entry removed")
-            return None
-        occurrence = Occurrence(
-            entry=run.entry,
-            nominal_at=run.nominal_at,
-            deadline_at=run.deadline_at,
-            market=run.market,
-            session_date=run.session_date,
-            origin=run.origin or run.reason,
-            folded=run.count - 1,
-            folded_from=run.folded_from,
-        )
-        return Message(row, occurrence, run.uid, run.deadline_at)
 
-    def _note_fired(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            _, number = self.fired.get(message.row.pk, (None, 0))
-            self.fired[message.row.pk] = (message.occurrence.nominal_at, number + 1)
+def _goes_out(one: Planned) -> bool:
+    return one.state == State.DUE and one.lane == Lane.DIRECT

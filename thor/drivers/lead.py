@@ -1,4 +1,4 @@
-"""What a scheduler does while it leads: read the schedule, ring the bells, decide, publish, and the chores."""
+"""What a scheduler does while it leads: decide and publish what is due, ring the bells, read the schedule, clean up."""
 
 import logging
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from django_celery_beat.models import PeriodicTasks
 
 from thor.drivers import chores, gate
-from thor.drivers.agenda import Agenda
 from thor.drivers.dispatch import Dispatcher
 from thor.drivers.memory import BrokerMemory
 from thor.drivers.publish import Publisher
+from thor.drivers.timer import Timer
+from thor.drivers.timetable import Timetable
 from thor.jobs import events
 from thor.jobs.ledger import SILENCE
 from thor.jobs.models import Control
-from thor.jobs.schedule import Schedule
 from thor.leadership import term
 from thor.leadership.elector import boottime
 from thor.leadership.term import Reign
@@ -25,102 +25,125 @@ logger = logging.getLogger(__name__)
 
 LOOK = timedelta(seconds=0.25)
 #: Everything is read again this often, so that an edit that told nobody is found as well.
-READ_ALL = timedelta(seconds=30)
-SWEEP = timedelta(seconds=1)
-SHOW = timedelta(seconds=5)
+READ_ALL = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+SHOW = timedelta(seconds=4)
 #: Time is decided at least this often, also while nothing is due.
 ADVANCE = timedelta(seconds=5)
 RECALL = timedelta(seconds=0.3)
 PUBLISH_AGAIN = timedelta(seconds=0.5)
-
-
-class Timer:
-    """Something to do every so often, on a clock that never steps."""
-
-    def __init__(self, period: timedelta, *, at_once: bool = True) -> None:
-        self._period = period.total_seconds()
-        self._next = float("-inf") if at_once else boottime() + self._period
-
-    def is_due(self) -> bool:
-        """Tell whether it is time, and if so wind up for the next."""
-        now = boottime()
-        if now < self._next:
-            return False
-        self._next = now + self._period
-        return True
+#: A moment is quiet if nothing is due for so long.
+QUIET = timedelta(seconds=0.05)
+#: How long a chore waits for a quiet moment.
+PATIENCE = timedelta(seconds=0.1)
+#: After something was due, what follows within this is decided together with it.
+GATHER = timedelta(milliseconds=4)
 
 
 class Lead:
-    """One reign, from the raised term on. Everything it knows it has read from the database after its term began."""
+    """One reign, from the raised term on.
+
+    `timetable` is what the process knew of the schedule while it stood by. Whatever it is, the schedule is looked at
+    after the term began, and before anything is decided.
+    """
 
     def __init__(
-        self, reign: Reign, *, publisher: Publisher, clock: Clock, alive: Callable[[], None] = lambda: None
+        self,
+        reign: Reign,
+        *,
+        publisher: Publisher,
+        clock: Clock,
+        timetable: Timetable | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """Begin: ring the bells that were missed, read the schedule. `alive` is called while that takes its time."""
+        """Begin: read the schedule, ring the bells that were missed. `alive` is called while that takes its time."""
         self.term, self._clock, self._alive = reign.term, clock, alive
         now = clock.now()
-        self._schedule, self._agenda = Schedule(), Agenda()
-        self._dispatcher = Dispatcher(reign=reign, agenda=self._agenda, publisher=publisher, clock=clock, at=now)
-        self._look, self._read_all = Timer(LOOK), Timer(READ_ALL, at_once=False)
-        self._sweep, self._show, self._again = Timer(SWEEP), Timer(SHOW, at_once=False), Timer(PUBLISH_AGAIN)
-        self._memory, self._recall = BrokerMemory(str(term.installation())), Timer(RECALL)
+        decided_until = reign.decided_until or now
+        self._timetable = timetable or Timetable(decided_until)
+        self._timetable.begin(decided_until)
+        self._dispatcher = Dispatcher(reign=reign, timetable=self._timetable, publisher=publisher, clock=clock)
+        self._outgoing = self._dispatcher.outgoing
+        self._memory = BrokerMemory(str(term.installation()))
         self._remembered = reign.published_seq
-        self._began, self._advance = boottime(), Timer(ADVANCE)
+        self._began = boottime()
         self._seen_change: datetime | None = None
+        self._has_fired, self._turned_at = False, now
         self._warn_if_time_is_behind(now)
+        self._read_all, self._recall, self._again = Timer(READ_ALL, at_once=False), Timer(RECALL), Timer(PUBLISH_AGAIN)
+        self._look = Timer(LOOK, at_once=False, patience=PATIENCE)
+        self._show = Timer(SHOW, at_once=False, patience=PATIENCE)
+        self._chores = (
+            (self._look, self._look_around),
+            (Timer(ADVANCE), lambda: self._dispatcher.advance(self._turned_at)),
+            (Timer(SECOND, patience=PATIENCE), self._sweep),
+            (Timer(SECOND, at_once=False, patience=PATIENCE), self._outgoing.find_lost),
+            (self._show, lambda: chores.show_last_runs(self._dispatcher)),
+        )
         transitions.bootstrap_open_markets(now)
         alive()
         self._rung_until = now
         self._next_bell = transitions.next_transition_at(now)
         self._next_edge: datetime | None = None
-        self._read(now)
+        self._read(now, announced=False)
 
     def turn(self) -> None:
-        """Do everything that is due now."""
-        now = self._clock.now()
-        if self._look.is_due():
-            if self._was_edited():
-                self._read(now)
-            self._dispatcher.publish_requests()
-        self._ring(now)
-        if self._dispatcher.is_behind and self._again.is_due():
-            self._dispatcher.catch_up_publishing()
-        self._dispatcher.turn(now)
-        if self._advance.is_due():
-            self._dispatcher.advance(now)
+        """Do everything that is due now: first what is due to the instant, then what can wait a little."""
+        # Read once: time is decided up to this instant, and not up to one at which this turn may only end.
+        now = self._turned_at = self._clock.now()
+        if self._outgoing.is_behind and self._again.is_due():
+            self._outgoing.catch_up()
+        self._has_fired = bool(self._dispatcher.turn(now))
         self._watch_broker()
-        if self._sweep.is_due():
-            # Workers may have been silent because the database was away; they get the time to be heard again.
-            chores.sweep(with_lost=boottime() - self._began > SILENCE.total_seconds())
-        if self._show.is_due():
-            chores.show_last_runs(self._dispatcher)
+        self._ring(now)
+        for timer, chore in self._chores:
+            if timer.is_due(is_quiet=self.until_next() > QUIET):
+                chore()
+        self._dispatcher.prepare(self._clock.now())
 
     def until_next(self) -> timedelta:
         """Return how long on the wall until anything is due: an entry, a bell, an edge; in a replay its next tick."""
         wall = self._clock.wall()
         if isinstance(self._clock, ReplayClock):
             return self._clock.next_tick(wall) - wall
-        instants = (self._agenda.next_due(), self._next_bell, self._next_edge)
+        instants = (self._dispatcher.next_due(), self._next_bell, self._next_edge)
         waits = (self._clock.wall_of(instant) - wall for instant in instants if instant is not None)
-        return max(timedelta(0), min(waits, default=LOOK))
+        return max(GATHER if self._has_fired else timedelta(0), min(waits, default=LOOK))
 
-    def _was_edited(self) -> bool:
-        """Tell whether the schedule changed since it was read: announced, or `READ_ALL` has passed without a look."""
+    def announce(self) -> None:
+        """Look at the schedule soon: somebody said that it changed."""
+        self._look.hurry()
+
+    def give_up(self) -> Timetable:
+        """End the reign; return what is known of the schedule, for standing by."""
+        self._dispatcher.forget_prepared()
+        return self._timetable
+
+    def _look_around(self) -> None:
+        """Read what was edited, and publish what was waiting for room."""
         change = PeriodicTasks.last_change()
         is_new, self._seen_change = change != self._seen_change, change
-        return self._read_all.is_due() or is_new
+        if self._read_all.is_due():
+            self._read(self._clock.now(), announced=False)
+        elif is_new:
+            self._read(self._clock.now(), announced=True)
+        self._outgoing.release()
 
-    def _read(self, now: datetime) -> None:
+    def _sweep(self) -> None:
+        # Workers may have been silent because the database was away; they get the time to be heard again.
+        chores.sweep(with_lost=boottime() - self._began > SILENCE.total_seconds())
+
+    def _read(self, now: datetime, *, announced: bool) -> None:
         """Read the schedule anew; what did not change keeps its place."""
         gate.settle(now)
         self._next_edge = gate.next_edge_at(now)
-        changed, gone = self._schedule.look(now, progress=self._alive)
-        self._alive()
-        changed = self._agenda.apply(changed, gone, after=self._dispatcher.decided_until)
-        resumed = self._dispatcher.settle_pauses(changed, now)
+        self._dispatcher.forget_prepared()
+        moved, gone = self._timetable.read(now, announced=announced, alive=self._alive)
+        resumed = self._dispatcher.settle_pauses(moved)
         Control.objects.filter(entry_id__in=[row.id for row in resumed]).update(resumed_at=None)
-        if changed or gone:
-            events.emit("thor.schedule.read", lines=len(self._agenda.rows), changed=len(changed), gone=len(gone))
+        if moved or gone:
+            lines = len(self._timetable.agenda.rows)
+            events.emit("thor.schedule.read", lines=lines, changed=len(moved), gone=gone)
 
     def _ring(self, now: datetime) -> None:
         if self._next_bell is not None and self._next_bell <= now:
@@ -133,14 +156,14 @@ class Lead:
 
     def _watch_broker(self) -> None:
         """Keep the mark of what is published, and publish again what a broker without memory has lost."""
-        known, published, since = self._remembered, self._dispatcher.published_seq, None
+        known, published, since = self._remembered, self._outgoing.published_seq, None
         if known != published:
             self._remembered = published
             since = self._memory.remember(published, known=known)
-        elif self._recall.is_due() and not self._dispatcher.is_behind:
+        elif self._recall.is_due() and not self._outgoing.is_behind:
             since = self._memory.forgotten_since(known)
         if since is not None:
-            self._dispatcher.publish_since(since)
+            self._outgoing.publish_since(since)
             self._remembered = since
 
     def _warn_if_time_is_behind(self, now: datetime) -> None:

@@ -2,49 +2,65 @@
 
 What fails is published again by whoever leads, with the same ids; the claim sorts out what came twice.
 
-Most messages of a line are alike but for id, times and occurrence, so the rest is built once a line by Celery's own
-`as_task_v2`, body and all, and copied. Lines with an exchange of their own, and every line where something listens to
-Celery's publish signals, take Celery's whole way.
+A Redis broker gets packed messages, one push for hundreds of them. Another broker, lines with an exchange of their own,
+and every line where something listens to Celery's publish signals, take Celery's whole way.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from celery import Celery, signals
 from celery.app.amqp import task_message
+from kombu.transport.redis import Channel as RedisChannel
 from kombu.utils.json import dumps
 
+from thor.drivers.envelope import MARKS, Envelope, Message, envelope_of, headers_of, run_header
 from thor.errors import ThorError
 from thor.failpoints import reach
-from thor.jobs.claim import HEADER, header
 from thor.jobs.runner import LedgerTask
 from thor.jobs.schedule import Row
-from thor.timing import Occurrence
 
 logger = logging.getLogger(__name__)
 
 #: Sent events that one message to the monitors may carry.
 EVENTS = 500
-#: A message outlives its deadline by this much: the claim enforces the deadline, expiry only removes rubbish.
-RUBBISH_AFTER = timedelta(seconds=60)
+#: Messages of one push.
+PUSH = 250
+#: Kinds of messages that are remembered.
+KINDS = 4096
 
 
 class PublishFailed(ThorError):
     """The broker did not take the batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One run to publish: the line it comes from, its occurrence, its id, and the wall time of its deadline."""
+@dataclass(slots=True)
+class Kind:
+    """What all messages of one task, with the same arguments and options, have in common.
 
-    row: Row
-    occurrence: Occurrence
-    uid: UUID
-    deadline_at: datetime
+    `queue` is empty for lines with an exchange of their own; `envelope` is there once a Redis channel has made it. The
+    columns of the line are kept so that nobody else gets their identities, by which kinds are found.
+    """
+
+    line: tuple[Any, ...]
+    headers: dict[str, Any]
+    arguments: Any
+    body: bytes
+    queue: str
+    claims: bool
+    envelope: Envelope | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message that is ready to be pushed."""
+
+    key: str
+    text: str
 
 
 class Publisher:
@@ -55,26 +71,54 @@ class Publisher:
         self._producer: Any = None  # a Producer of kombu, whose batch() its stubs do not know yet
         self._events: Any = None
         self._declared: set[str] = set()
-        self._templates: dict[int, Template] = {}
+        self._kinds: dict[tuple[Any, ...], Kind] = {}
 
-    def publish(self, messages: Sequence[Message]) -> None:
-        """Send all messages in one batch; raise `PublishFailed` where any of them may not have arrived."""
+    def publish(self, messages: Sequence[Message], parcels: Mapping[UUID, Parcel] | None = None) -> None:
+        """Send all messages in order; raise `PublishFailed` where any of them may not have arrived.
+
+        `parcels` are those that were packed ahead, by the id of the run.
+        """
         if not messages:
             return
         try:
-            producer = self._connected()
-            with producer.batch():
-                for message in messages:
-                    self._send(producer, message)
-                    reach("sending")
+            self._connect()
+            ready = parcels or {}
+            packed = [(message, ready.get(message.uid) or self._pack(message)) for message in messages]
+            for is_packed, group in groupby(packed, lambda pair: pair[1] is not None):
+                run = list(group)
+                self._push([parcel for _, parcel in run]) if is_packed else self._send([message for message, _ in run])
         except Exception as error:  # each transport raises errors of its own kind
             self.close()
             raise PublishFailed(f"the broker did not take {len(messages)} messages ({error}).") from error
         self._tell(messages)
 
+    def pack(self, messages: Sequence[Message]) -> dict[UUID, Parcel]:
+        """Pack ahead what can be; nothing, where the broker is not connected."""
+        if self._producer is None:
+            return {}
+        try:
+            return {message.uid: parcel for message in messages if (parcel := self._pack(message)) is not None}
+        except Exception as error:  # the broker will be asked again when there is something to send
+            logger.debug("nothing packed ahead: %s", error)
+            return {}
+
     def can_claim(self, task: str) -> bool:
         """Tell whether the task's own base will claim the run; another application's task cannot."""
         return isinstance(self._app.tasks.get(task), LedgerTask)
+
+    def depth(self, queue: str) -> int | None:
+        """Return how many messages wait in a queue, the default one if it has no name; nothing if nobody can say."""
+        if self._producer is None:
+            return None
+        try:
+            queue, channel = queue or self._app.conf.task_default_queue, self._producer.channel
+            if isinstance(channel, RedisChannel):
+                return int(channel._size(queue))
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        except Exception as error:  # each transport raises errors of its own kind
+            logger.debug("the broker did not say how long %s is: %s", queue, error)
+            self.close()
+            return None
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -84,7 +128,7 @@ class Publisher:
             if connection is not None:
                 connection.release()
 
-    def _connected(self) -> Any:
+    def _connect(self) -> None:
         if self._producer is None:
             connection = self._app.connection_for_write()
             connection.ensure_connection(max_retries=1, timeout=5)
@@ -92,56 +136,74 @@ class Publisher:
             self._events = self._app.events.Dispatcher(
                 connection, buffer_group=frozenset({"task"}), buffer_limit=EVENTS, on_send_buffered=None
             )
-        return self._producer
 
-    def _send(self, producer: Any, message: Message) -> None:
-        template = self._template(message.row)
-        headers = {
-            **template.headers,
-            "id": str(message.uid),
-            "root_id": str(message.uid),
-            "expires": (message.deadline_at + RUBBISH_AFTER).isoformat(),
-            "argsrepr": _shown(message),
-            HEADER: {**header(message.occurrence), "claim": template.claims},
-        }
-        properties = {"correlation_id": str(message.uid), "reply_to": ""}
-        options = message.row.options
-        if not template.queue or signals.before_task_publish.receivers or signals.after_task_publish.receivers:
-            built = task_message(headers, properties, template.arguments, None)
-            self._app.amqp.send_task_message(producer, message.row.task, built, retry=False, **options)
-            return
-        producer.publish(
-            template.body,
-            exchange="",
-            routing_key=template.queue,
-            content_type="application/json",
-            content_encoding="utf-8",
-            headers=headers,
-            delivery_mode=2,
-            priority=options.get("priority", 0),
-            **properties,
-        )
+    def _pack(self, message: Message) -> Parcel | None:
+        """Return the message ready to be pushed, or nothing where it has to take Celery's way."""
+        kind, channel = self._kind(message.row), self._producer.channel
+        is_heard = signals.before_task_publish.receivers or signals.after_task_publish.receivers
+        if not kind.queue or is_heard or not isinstance(channel, RedisChannel):
+            return None
+        if kind.envelope is None:
+            headers = headers_of(kind.headers, **{name: mark for name, mark in MARKS.items() if name != "tag"})
+            priority = message.row.options.get("priority") or 0
+            kind.envelope = envelope_of(channel, kind.queue, kind.body, headers, priority)
+        return Parcel(kind.envelope.key, kind.envelope.fill(message, kind.claims))
 
-    def _template(self, row: Row) -> "Template":
-        found = self._templates.get(row.pk)
-        if found is None or found.row is not row:
-            found = self._templates[row.pk] = self._built(row)
+    def _push(self, parcels: Sequence[Any]) -> None:
+        with self._producer.channel.conn_or_acquire() as client:
+            for key, group in groupby(parcels, lambda parcel: parcel.key):
+                texts = [parcel.text for parcel in group]
+                for first in range(0, len(texts), PUSH):
+                    client.lpush(key, *texts[first : first + PUSH])
+                    reach("sending")
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        with self._producer.batch():
+            for message in messages:
+                kind = self._kind(message.row)
+                headers = headers_of(
+                    kind.headers,
+                    uid=str(message.uid),
+                    name=message.row.name,
+                    expires=message.expires,
+                    shown=message.shown,
+                    run=run_header(message, kind.claims),
+                )
+                properties = {"correlation_id": str(message.uid), "reply_to": ""}
+                built = task_message(headers, properties, kind.arguments, None)
+                options = message.row.options
+                self._app.amqp.send_task_message(self._producer, message.row.task, built, retry=False, **options)
+                reach("sending")
+
+    def _kind(self, row: Row) -> Kind:
+        line = (row.task, row.args, row.kwargs, row.headers, row.options)
+        key = (row.task, *map(id, line[1:]))
+        found = self._kinds.get(key)
+        if found is None:
+            if len(self._kinds) >= KINDS:
+                self._kinds.clear()
+            found = self._kinds[key] = self._new_kind(row, line)
         if found.queue and found.queue not in self._declared:
             self._app.amqp.queues[found.queue](self._producer.channel).declare()
             self._declared.add(found.queue)
         return found
 
-    def _built(self, row: Row) -> "Template":
+    def _new_kind(self, row: Row, line: tuple[Any, ...]) -> Kind:
         built = self._app.amqp.as_task_v2("", row.task, tuple(row.args), row.kwargs, ignore_result=True)
-        own_way = "exchange" in row.options or "routing_key" in row.options
-        return Template(
-            row=row,
-            headers={**built.headers, **row.headers, "periodic_task_name": row.name},
+        return Kind(
+            line=line,
+            headers={**built.headers, **row.headers},
             arguments=built.body,
             body=dumps(built.body).encode(),
-            queue="" if own_way else row.options.get("queue") or self._app.conf.task_default_queue,
+            queue=self._queue_of(row),
             claims=self.can_claim(row.task),
         )
+
+    def _queue_of(self, row: Row) -> str:
+        """Return the queue of a line's messages; nothing for one with an exchange of its own."""
+        if "exchange" in row.options or "routing_key" in row.options:
+            return ""
+        return str(row.options.get("queue") or self._app.conf.task_default_queue)
 
     def _tell(self, messages: Sequence[Message]) -> None:
         """Let monitors know: one event message for many runs. They are told, not asked: a failure is theirs."""
@@ -156,7 +218,7 @@ class Publisher:
                     uuid=uid,
                     root_id=uid,
                     name=row.task,
-                    args=_shown(message),
+                    args=message.shown,
                     kwargs=str(row.kwargs),
                     retries=0,
                     queue=queue,
@@ -166,21 +228,3 @@ class Publisher:
         except Exception as error:  # each transport raises errors of its own kind
             logger.debug("monitors were not told: %s", error)
             self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """What all messages of a line have in common. `queue` is empty for a line with an exchange of its own."""
-
-    row: Row
-    headers: dict[str, Any]
-    arguments: Any
-    body: bytes
-    queue: str
-    claims: bool
-
-
-def _shown(message: Message) -> str:
-    own = ", ".join(repr(argument) for argument in message.row.args)
-    nominal = f"{message.row.name} {message.occurrence.nominal_at.isoformat()}"
-    return f"({own}) {nominal}" if own else nominal

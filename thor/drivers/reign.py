@@ -10,8 +10,11 @@ from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from thor.drivers.lead import Lead, Timer
+from thor.drivers.lead import Lead
 from thor.drivers.publish import Publisher
+from thor.drivers.standby import Standby
+from thor.drivers.timer import Timer
+from thor.drivers.timetable import Timetable
 from thor.jobs import events
 from thor.jobs.decision import Deposed
 from thor.leadership import term
@@ -51,7 +54,8 @@ class Reign:
         self.elector, self.publisher, self.clock, self.fixed = elector, publisher, clock, fixed
         self.lead: Lead | None = None
         self.is_stopping = False
-        self._wake = threading.Event()
+        self._standby = Standby()
+        self._wake, self._is_announced = threading.Event(), False
         self._trouble = ""
         self._is_redis_away = self._is_in_doubt = False
         self._requests, self._asked = requests, Timer(ASKED)
@@ -62,6 +66,11 @@ class Reign:
         self.is_stopping = True
         self._wake.set()
 
+    def hear(self, announces_edit: bool) -> None:
+        """Go round at once, from another thread: the lease was released, or the schedule was edited."""
+        self._is_announced |= announces_edit
+        self._wake.set()
+
     def turn(self) -> None:
         """Do what is due, then wait until something is due again."""
         self.elector.turned()
@@ -69,6 +78,7 @@ class Reign:
             wait = self._act()
             self._watch_redis()
         except Deposed:
+            self._is_in_doubt = True
             self._stand_down("a scheduler with a newer term took over")
             if self.fixed:
                 raise
@@ -95,7 +105,7 @@ class Reign:
             return LOOK
         if self.lead is None:
             if not self._gain():
-                return LOOK
+                return self._stand_by()
             assert self.lead is not None  # noqa: S101  (tells the type checker what a gained lease means)
         if not self.elector.leads():
             self._stand_down("the lease was lost")
@@ -106,10 +116,21 @@ class Reign:
             return LOOK
         if self._is_in_doubt:
             self._begin_again(self.lead.term)
+        if self._is_announced:
+            self._is_announced = False
+            self.lead.announce()
         self.lead.turn()
         self.elector.database_answered()
         self._say_end_of_trouble()
         return min(LOOK, self.lead.until_next())
+
+    def _stand_by(self) -> timedelta:
+        """Follow the leader; return how long to wait, which is not longer than its lease would live without it."""
+        if self._standby.turn():
+            self.elector.database_answered()
+            self._say_end_of_trouble()
+        free_in = self.elector.free_in()
+        return LOOK if not free_in else min(LOOK, free_in)
 
     def _knows_the_time(self) -> bool:
         """Compare the clock with the database's, once a second; in between trust the last comparison."""
@@ -124,7 +145,7 @@ class Reign:
         try:
             reign = term.raise_term(self.elector.identity, at=self.clock.wall())
             self.elector.database_answered()
-            self.lead = Lead(reign, publisher=self.publisher, clock=self.clock, alive=self._is_alive)
+            self.lead = self._lead(reign, self._standby.take())
             self._is_in_doubt = False
         except Exception:
             self.elector.give_way()
@@ -140,8 +161,11 @@ class Reign:
         reign = term.reread(number)
         if reign is None:
             raise Deposed
-        self.lead = Lead(reign, publisher=self.publisher, clock=self.clock, alive=self._is_alive)
+        self.lead = self._lead(reign, None)
         self._is_in_doubt = False
+
+    def _lead(self, reign: term.Reign, timetable: Timetable | None) -> Lead:
+        return Lead(reign, publisher=self.publisher, clock=self.clock, timetable=timetable, alive=self._is_alive)
 
     def _is_alive(self) -> None:
         """Report progress in the middle of something long: the loop moves, and the database answers."""
@@ -151,6 +175,8 @@ class Reign:
     def _stand_down(self, reason: str) -> None:
         if self.lead is not None:
             events.emit("thor.lease.lost", term=self.lead.term, holder=self.elector.identity, reason=reason)
+            if not self._is_in_doubt:
+                self._standby.keep(self.lead.give_up())
             self.lead = None
         self.elector.resign()
 

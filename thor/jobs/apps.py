@@ -19,3 +19,4 @@ class JobsConfig(AppConfig):
         for name in importlib.import_module("celeryconfig").imports:
             importlib.import_module(name)
         importlib.import_module("thor.jobs.checks")
+        importlib.import_module("thor.jobs.hints").announce_edits()

@@ -1,13 +1,29 @@
-"""What the leader asks of the ledger as an outbox: which runs are to be published, and which no more."""
+"""What the leader asks of the ledger as an outbox: which runs are to be published, and which no more.
+
+A run in the lane `DIRECT` is published with its decision, or again by whoever leads next. In any other lane it waits
+here until its queue has room; sending it and then moving it to `DIRECT` may send it twice, and never not at all.
+"""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import BigIntegerField, Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Now
 
-from thor.jobs.ledger import BACKFILL
-from thor.jobs.models import Run, State
+from thor.jobs.models import Lane, Run, State
+
+#: A run that is not claimed so long after it was published may be lost, if its queue shows it.
+OVERDUE = timedelta(seconds=5)
+#: What has less time than this left would come too late.
+MARGIN = timedelta(seconds=0.5)
+#: How many of the newest runs tell how far a queue has come.
+RECENT = 5000
+
+
+def skip(uid: uuid.UUID, reason: str) -> None:
+    """End a run that was not claimed."""
+    Run.objects.filter(uid=uid, state=State.DUE).update(state=State.SKIPPED, reason=reason, finished_at=Now())
 
 
 def hand_over(uids: Iterable[uuid.UUID]) -> None:
@@ -23,11 +39,54 @@ def newest_seq() -> int:
 
 def owed(published_seq: int) -> list[Run]:
     """Return the runs that were decided and perhaps never published, in order."""
-    waiting = Run.objects.filter(state=State.DUE, seq__gt=published_seq, deadline_at__gt=Now())
-    return list(waiting.order_by("seq"))
+    due = Run.objects.filter(state=State.DUE, lane=Lane.DIRECT, seq__gt=published_seq, deadline_at__gt=Now())
+    return list(due.order_by("seq"))
 
 
-def requested(limit: int) -> list[Run]:
-    """Return the oldest runs that people asked for and that no worker has claimed."""
-    asked = Run.objects.filter(~Q(origin="") | Q(reason=BACKFILL), state=State.DUE, deadline_at__gt=Now())
-    return list(asked.order_by("seq")[:limit])
+def waiting() -> dict[str, int]:
+    """Return the queues for which runs wait, and how many of these were held back."""
+    held = Count("seq", filter=Q(lane=Lane.HELD))
+    return dict(_waiting().values("queue").annotate(held=held).values_list("queue", "held").order_by())
+
+
+def next_in(queue: str, most: int) -> list[Run]:
+    """Return the runs that go to a queue next, one an entry: asked for, held back, caught up.
+
+    Of what comes again within a minute the newest go first, since the others are soon too late; the rest in order.
+    """
+    place = Case(When(lane=Lane.HELD, brief=True, then=-F("seq")), default=F("seq"), output_field=BigIntegerField())
+    found = _waiting().filter(queue=queue, deadline_at__gt=Now() + MARGIN).order_by("lane", "brief", place)
+    chosen: dict[uuid.UUID, Run] = {}
+    for run in found[: 4 * most]:
+        chosen.setdefault(run.uid if run.lane != Lane.HELD else run.entry, run)
+    return list(chosen.values())[:most]
+
+
+def released(runs: Sequence[Run]) -> None:
+    """Note that these are published."""
+    Run.objects.filter(seq__in=[run.seq for run in runs], state=State.DUE).update(lane=Lane.DIRECT)
+
+
+def unclaimed() -> list[Run]:
+    """Return runs that nobody has claimed a while after they were decided, and that nothing holds up."""
+    running = Run.objects.filter(entry=OuterRef("entry"), state=State.STARTED)
+    due = Run.objects.extra(where=["jobs_run.state IN ('due', 'started')"]).filter(
+        state=State.DUE, lane=Lane.DIRECT, decided_at__lt=Now() - OVERDUE, deadline_at__gt=Now() + MARGIN
+    )
+    return list(due.exclude(reason="retry").exclude(Exists(running), exclusive=True).order_by("seq")[:RECENT])
+
+
+def claimed_up_to() -> dict[str, datetime]:
+    """Return, by queue, when the newest run was decided that has come out of it."""
+    recent = Run.objects.filter(seq__gt=newest_seq() - RECENT, started_at__isnull=False)
+    return dict(recent.values("queue").annotate(at=Max("decided_at")).values_list("queue", "at").order_by())
+
+
+def hold(runs: Iterable[Run]) -> None:
+    """Let these be published again, when their queues have room."""
+    Run.objects.filter(seq__in=[run.seq for run in runs], state=State.DUE).update(lane=Lane.HELD)
+
+
+def _waiting() -> "QuerySet[Run]":
+    # Literals, since SQLite uses a partial index only where the query says the same as the index.
+    return Run.objects.extra(where=["jobs_run.state = 'due' AND jobs_run.lane > 0"])

@@ -16,7 +16,7 @@ from thor.jobs import events, lines
 from thor.jobs.controls import NoSuchEntry
 from thor.jobs.decision import COLUMNS, Planned
 from thor.jobs.ledger import BACKFILL
-from thor.jobs.models import Run, State
+from thor.jobs.models import Lane, Run, State
 from thor.jobs.planned import due_row, is_brief
 from thor.jobs.retention import kept_for
 from thor.jobs.schedule import Row, row_of
@@ -58,7 +58,7 @@ def run_now(name: str, *, by: str, clock: Clock) -> UUID:
     row = find_row(name)
     now = clock.now()
     occurrence = Occurrence(row.id, now, now + PATIENCE, row.timed.market, origin=f"manual:{by}"[:100])
-    planned = due_row(row, occurrence, clock)
+    planned = due_row(row, occurrence, clock, Lane.ASKED)
     _insert([planned], clock.wall())
     events.emit("thor.run.requested", entry=row.name, by=by, run=planned.uid)
     return planned.uid
@@ -79,7 +79,7 @@ def backfill(name: str, *, start: datetime, end: datetime, by: str, clock: Clock
     found = _known(row.id, [slot.nominal_at for slot in slots])
     reopened = _reopen([seq for seq, state, count in found.values() if state in REOPENED and count == 1], wall)
     fresh = [slot for slot in slots if _is_open(found.get(slot.nominal_at))]
-    made = _insert([due_row(row, _requested(slot, by, clock), clock) for slot in fresh], wall)
+    made = _insert([due_row(row, _requested(slot, by, clock), clock, Lane.BEHIND) for slot in fresh], wall)
     events.emit("thor.run.backfilled", entry=row.name, by=by, slots=len(slots), made=made, reopened=reopened)
     return Backfilled(len(slots), made, reopened)
 
@@ -114,7 +114,8 @@ def _is_open(found: tuple[int, str, int] | None) -> bool:
 
 def _reopen(seqs: Iterable[int], wall: datetime) -> int:
     again = Run.objects.filter(seq__in=list(seqs), state__in=REOPENED)
-    return again.update(state=State.DUE, reason=BACKFILL, token=None, deadline_at=wall + PATIENCE, finished_at=None)
+    values = {"state": State.DUE, "reason": BACKFILL, "lane": Lane.BEHIND, "token": None, "finished_at": None}
+    return again.update(**values, deadline_at=wall + PATIENCE)
 
 
 def _requested(slot: Occurrence, by: str, clock: Clock) -> Occurrence:

@@ -73,7 +73,7 @@ class Schedule:
     """The lines as they were at the last look. A look costs what was written since the one before."""
 
     def __init__(self) -> None:
-        self._stamps: dict[int, int] = {}
+        self._stamps: dict[int, int | None] = {}
         self._ids: dict[int, UUID] = {}
         self._seen: Glance | None = None
 
@@ -108,6 +108,11 @@ class Schedule:
             return self.look(at)
         return self._read(stale, at, writes=True, progress=lambda: None)
 
+    def forget(self, pks: Iterable[int]) -> None:
+        """Take these lines for changed at the next look, whatever they say then."""
+        for pk in pks:
+            self._stamps[pk] = None
+
     def _everything(self, at: datetime, writes: bool, progress: Progress) -> Changes:
         changes, found = Changes([], []), lines.stamped()
         while chunk := list(islice(found, CHUNK)):
@@ -141,7 +146,7 @@ class Schedule:
             known = len(noted)
             row = _readable(line, at, noted)
             if len(noted) > known and not writes:
-                self._stamps.pop(line.pk, None)
+                self._stamps[line.pk] = None
                 continue
             self._stamps[line.pk] = stamp
             if row is None:

@@ -25,6 +25,8 @@ from thor.leadership.lease import Lease, LeaseUnreachable
 PROOF_OF_LIFE = timedelta(seconds=3)
 #: How long a leader that gave way does not contend.
 HOLD_BACK = timedelta(seconds=5)
+#: A lease that nobody took for so long is wanted by nobody else: holding back any longer would serve no one.
+UNWANTED = timedelta(seconds=1.5)
 TRUSTED_PART = 0.75
 
 
@@ -50,7 +52,7 @@ class Elector:
         self.identity = identity or new_identity()
         self._lease, self._ttl, self._now = lease, ttl, now
         self._guard = threading.Lock()
-        self._trusted_until = self._held_back_until = float("-inf")
+        self._trusted_until = self._held_back_until = self._gave_way_at = float("-inf")
         self._turned_at = self._database_at = now()
         self.reachable = True
 
@@ -77,9 +79,17 @@ class Elector:
 
     def campaign(self) -> bool:
         """Try to gain the lease once; return whether it is held now."""
-        if self._now() < self._held_back_until:
+        if self._now() < self._held_back_until and not self._is_unwanted():
             return False
         return self._attempt(self._lease.acquire)
+
+    def free_in(self) -> timedelta | None:
+        """Return when the lease of whoever holds it would expire; nothing where Redis does not say."""
+        try:
+            holding = self._lease.holding()
+        except LeaseUnreachable:
+            return None
+        return holding.remaining if holding else timedelta(0)
 
     def renew(self) -> bool:
         """Renew a lease that is held; without proof of life give it up instead and hold back."""
@@ -92,7 +102,8 @@ class Elector:
 
     def give_way(self) -> None:
         """Release the lease and let others contend first."""
-        self._held_back_until = self._now() + HOLD_BACK.total_seconds()
+        self._gave_way_at = self._now()
+        self._held_back_until = self._gave_way_at + HOLD_BACK.total_seconds()
         self.resign()
 
     def resign(self) -> None:
@@ -103,6 +114,10 @@ class Elector:
                 self._lease.release(self.identity)
             except LeaseUnreachable:
                 self.reachable = False  # it expires by itself
+
+    def _is_unwanted(self) -> bool:
+        """Tell whether everybody else has had the time to take the lease, and nobody did."""
+        return self._now() >= self._gave_way_at + UNWANTED.total_seconds() and self.free_in() == timedelta(0)
 
     def _attempt(self, ask: Callable[[str, timedelta], bool]) -> bool:
         with self._guard:

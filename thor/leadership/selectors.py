@@ -33,6 +33,11 @@ def lease_key(row: Leader) -> str:
     return f"thor:leader:{row.installation}"
 
 
+def released_channel(row: Leader) -> str:
+    """Return the channel on which a holder says that it released the lease."""
+    return f"{lease_key(row)}:released"
+
+
 def step_down_key(row: Leader) -> str:
     """Return the key that asks one holder, by name, to make way."""
     return f"thor:step_down:{row.installation}"

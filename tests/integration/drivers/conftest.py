@@ -8,7 +8,8 @@ import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from thor.drivers.lead import Lead
-from thor.drivers.publish import Message, PublishFailed
+from thor.drivers.envelope import Message
+from thor.drivers.publish import PublishFailed
 from thor.jobs.models import Run
 from thor.leadership.term import raise_term
 from thor.timing import Clock, ManualClock
@@ -23,12 +24,21 @@ class CollectingPublisher:
     def __init__(self) -> None:
         self.sent: list[Message] = []
         self.is_down = False
+        self.waiting: dict[str, int] = {}
 
-    def publish(self, messages: list[Message]) -> None:
+    def publish(self, messages: list[Message], parcels: Any = None) -> None:
         """Keep the batch, or refuse it whole."""
         if self.is_down and messages:
             raise PublishFailed("the broker is down.")
         self.sent += messages
+
+    def pack(self, messages: list[Message]) -> dict[Any, Any]:
+        """Have nothing to pack."""
+        return {}
+
+    def depth(self, queue: str) -> int | None:
+        """Tell how many messages wait in a queue."""
+        return self.waiting.get(queue, 0)
 
     def can_claim(self, task: str) -> bool:
         """Claim every task but those of another application."""
@@ -65,7 +75,9 @@ class World:
     def turn(self) -> list[str]:
         """Turn once, with a fresh look at the schedule; return the lines that fired."""
         before = len(self.broker.sent)
-        self.lead._look._next = self.lead._again._next = float("-inf")
+        if self.lead._outgoing.is_behind:
+            self.lead._outgoing.catch_up()
+        self.lead._look_around()
         self.lead.turn()
         return self.broker.names[before:]
 

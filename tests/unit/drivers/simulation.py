@@ -16,7 +16,8 @@ from uuid import UUID, uuid5
 from django.db import OperationalError
 
 from tests.unit.drivers.paper import Ledger, Paper, Queue, Wire
-from thor.drivers.publish import Message, PublishFailed
+from thor.drivers.envelope import Message
+from thor.drivers.publish import PublishFailed
 from thor.drivers.reign import Reign
 from thor.jobs.decision import Decision, Written
 from thor.jobs.schedule import Changes, Row
@@ -80,7 +81,7 @@ class Node:
             raise OperationalError("the connection broke before the answer arrived")
         return written
 
-    def publish(self, messages: Sequence[Message]) -> None:
+    def publish(self, messages: Sequence[Message], parcels: Any = None) -> None:
         """Be the publisher: send all, none, or some without knowing which."""
         if not messages:
             return
@@ -92,6 +93,12 @@ class Node:
         if self.sends_some:
             self.sends_some = False
             raise PublishFailed
+
+    def pack(self, messages: Sequence[Message]) -> dict[UUID, Any]:
+        return {}
+
+    def depth(self, queue: str) -> int | None:
+        return None
 
     def can_claim(self, task: str) -> bool:
         return True
@@ -146,12 +153,16 @@ class World:
         patches: dict[str, Any] = {
             "thor.drivers.dispatch.decide": lambda decision: self._node().decide(decision),
             "thor.drivers.dispatch.reach": self._reach,
-            "thor.drivers.dispatch.ledger": _Asked(self),
-            "thor.drivers.dispatch.outbox": _Asked(self),
-            "thor.drivers.dispatch.events": Mock(),
+            "thor.drivers.outgoing.reach": self._reach,
+            "thor.drivers.outgoing.outbox": _Asked(self),
+            "thor.drivers.outgoing.events": Mock(),
+            "thor.drivers.outgoing.boottime": lambda: self.now,
+            "thor.drivers.timer.boottime": lambda: self.now,
+            "thor.drivers.standby.term": Mock(decided_until=lambda: self._asked(self.ledger.decided_until)),
+            "thor.drivers.standby.PeriodicTasks": Mock(last_change=lambda: self._asked(self.change)),
             "thor.drivers.memory.broker_client": lambda: self.queue,
             "thor.drivers.lead.boottime": lambda: self.now,
-            "thor.drivers.lead.Schedule": lambda: _Seen(self),
+            "thor.drivers.timetable.Schedule": lambda: _Seen(self),
             "thor.drivers.lead.PeriodicTasks": Mock(last_change=lambda: self._asked(self.change)),
             "thor.drivers.lead.Control": Mock(),
             "thor.drivers.lead.gate": Mock(next_edge_at=lambda at: self._asked(None)),
@@ -200,7 +211,10 @@ class _Asked:
     def owed(self, seq: int) -> list[Paper]:
         return self._world._asked_for(lambda: self._world.ledger.owed(seq))
 
-    def requested(self, most: int) -> list[Paper]:
+    def waiting(self) -> dict[str, int]:
+        return self._world._asked({})
+
+    def unclaimed(self) -> list[Paper]:
         return self._world._asked([])
 
     def hand_over(self, uids: Iterable[UUID]) -> None:
@@ -216,7 +230,13 @@ class _Seen:
     def __init__(self, world: World) -> None:
         self._world, self._known = world, dict[UUID, Row]()
 
-    def look(self, at: datetime, *, progress: Callable[[], None]) -> Changes:
+    def look_at_edits(self, at: datetime) -> Changes:
+        return self.look(at)
+
+    def forget(self, pks: list[int]) -> None:
+        """Have no line that ends by itself."""
+
+    def look(self, at: datetime, *, writes: bool = True, progress: Callable[[], None] = lambda: None) -> Changes:
         lines = self._world._asked(self._world.lines)
         changed = [row for key, row in lines.items() if self._known.get(key) is not row]
         self._known = dict(lines)

@@ -1,0 +1,151 @@
+"""Get decided runs to the broker, and those that it refused, lost or had no room for once more.
+
+    decided ─► published with the decision ──► claimed
+       │             └─ refused, forgotten, overtaken ─┐
+       └─ no room, asked for, caught up ─► waits in a lane of the ledger ─► published when its queue has room
+
+Everything is sent under the id of its run: what comes twice is claimed once.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from thor.drivers.agenda import Agenda
+from thor.drivers.backlog import Backlog
+from thor.drivers.envelope import Message
+from thor.drivers.publish import Publisher, PublishFailed
+from thor.failpoints import reach
+from thor.jobs import events, outbox
+from thor.jobs.models import Lane, Run
+from thor.jobs.schedule import Row, row_of_entry
+from thor.leadership.elector import boottime
+from thor.leadership.term import Reign, is_current
+from thor.timing import Occurrence
+
+
+class Outgoing:
+    """One reign's way to the broker. `published_seq` is how far everything decided has been sent."""
+
+    def __init__(self, reign: Reign, agenda: Agenda, publisher: Publisher) -> None:
+        self._term, self._agenda, self._publisher = reign.term, agenda, publisher
+        self.published_seq = reign.published_seq
+        self.is_behind = True  # until what a predecessor may have left is published
+        self._backlog = Backlog(publisher.depth)
+        self._sent_again: dict[int, tuple[float, float]] = {}
+
+    @property
+    def changes(self) -> int:
+        """Return a number that changes when a queue becomes full, or has room again."""
+        return self._backlog.changes
+
+    def lane_of(self, row: Row) -> Lane:
+        """Return how what falls due of a line now is published."""
+        return Lane.HELD if self._backlog.is_full(_queue(row)) else Lane.DIRECT
+
+    def publish(self, messages: Sequence[Message], parcels: Mapping[UUID, Any], *, up_to: int) -> None:
+        """Send what was decided just now; `up_to` is the last place that this decision took in the ledger."""
+        if self._send(messages, parcels) and not self.is_behind:
+            self.published_seq = max(self.published_seq, up_to)
+
+    def publish_since(self, seq: int) -> None:
+        """Publish everything after `seq` again that is not claimed: the broker has lost it."""
+        events.emit("thor.broker.forgot", term=self._term, since=seq, published=self.published_seq)
+        self.published_seq, self.is_behind = seq, True
+
+    def catch_up(self) -> bool:
+        """Publish what was decided and perhaps never sent: after a takeover, or when the broker refused a batch."""
+        newest = outbox.newest_seq()
+        if not self._send_again(outbox.owed(self.published_seq)):
+            return False
+        self.is_behind, self.published_seq = False, max(self.published_seq, newest)
+        return True
+
+    def release(self) -> int:
+        """Publish what waits in the ledger, as far as the queues have room; return how many runs."""
+        self._backlog.look()
+        waiting = outbox.waiting()
+        self._backlog.hold({queue: held for queue, held in waiting.items() if held})
+        return 0 if self.is_behind else sum(map(self._release, waiting))
+
+    def find_lost(self) -> int:
+        """Hold runs whose message seems to be lost, so that it is sent again; return how many.
+
+        What was published five seconds later has come out of its queue, or there is nothing in there. It may yet be
+        that a worker has it in hand, so the same one is sent again after twice the time at the earliest.
+        """
+        runs = [] if self.is_behind else outbox.unclaimed()
+        passed, now = outbox.claimed_up_to() if runs else {}, boottime()
+        lost = [run for run in runs if self._is_overtaken(run, passed.get(run.queue)) and self._may_send(run, now)]
+        if lost:
+            outbox.hold(lost)
+            events.emit("thor.broker.lost", term=self._term, count=len(lost))
+        known = {run.seq for run in runs}
+        self._sent_again = {seq: sent for seq, sent in self._sent_again.items() if seq in known}
+        return len(lost)
+
+    def _release(self, queue: str) -> int:
+        runs = outbox.next_in(queue, self._backlog.room(queue))
+        if not runs or not self._send_again(runs):
+            return 0
+        outbox.released(runs)
+        for run in runs:
+            _, patience = self._sent_again.get(run.seq, (0.0, outbox.OVERDUE.total_seconds() / 2))
+            self._sent_again[run.seq] = (boottime(), 2 * patience)
+        return len(runs)
+
+    def _is_overtaken(self, run: Run, passed: datetime | None) -> bool:
+        return self._backlog.is_empty(run.queue) or (passed is not None and passed > run.decided_at + outbox.OVERDUE)
+
+    def _may_send(self, run: Run, now: float) -> bool:
+        sent_at, patience = self._sent_again.get(run.seq, (float("-inf"), 0.0))
+        return now >= sent_at + patience
+
+    def _send_again(self, runs: Sequence[Run]) -> bool:
+        messages = [message for run in runs if (message := self._message(run)) is not None]
+        if not self._send(messages, {}):
+            return False
+        if messages:
+            events.emit("thor.runs.published_again", term=self._term, count=len(messages))
+        return True
+
+    def _send(self, messages: Sequence[Message], parcels: Mapping[UUID, Any]) -> bool:
+        try:
+            self._publisher.publish(messages, parcels)
+            reach("published")
+        except PublishFailed as error:
+            if not self.is_behind:
+                events.emit("thor.broker.refused", term=self._term, reason=str(error))
+            self.is_behind = True
+            return False
+        for queue, number in Counter(_queue(message.row) for message in messages).items():
+            self._backlog.sent(queue, number)
+        strangers = [message.uid for message in messages if not self._publisher.can_claim(message.row.task)]
+        if strangers:
+            outbox.hand_over(strangers)
+        return True
+
+    def _message(self, run: Run) -> Message | None:
+        row = self._agenda.rows.get(run.entry) or row_of_entry(run.entry)
+        if row is None:
+            if is_current(self._term):
+                outbox.skip(run.uid, "entry removed")
+            return None
+        occurrence = Occurrence(
+            entry=run.entry,
+            nominal_at=run.nominal_at,
+            deadline_at=run.deadline_at,
+            market=run.market,
+            session_date=run.session_date,
+            origin=run.origin or run.reason,
+            folded=run.count - 1,
+            folded_from=run.folded_from,
+        )
+        return Message(row, occurrence, run.uid, run.deadline_at)
+
+
+def _queue(row: Row) -> str:
+    """Return the queue that a line names, as the ledger's rows do; empty for the default one."""
+    return str(row.options.get("queue") or "")

@@ -1,0 +1,69 @@
+"""What a scheduler knows of the schedule, while it leads and while it stands by: the lines, and when each is due next.
+
+`cursor` is the instant up to which nothing is looked for any more. It may trail behind what is decided, and never be
+ahead of it: a standby that follows the leader can then begin at once, where the leader ended.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from thor.drivers.agenda import Agenda, first_due
+from thor.jobs.schedule import MANY, Row, Schedule
+
+
+class Timetable:
+    """The lines of the schedule as last read, on an agenda."""
+
+    def __init__(self, cursor: datetime) -> None:
+        """Know nothing yet; what is due after `cursor` counts."""
+        self.agenda, self.cursor = Agenda(), cursor
+        self._schedule = Schedule()
+
+    def read(
+        self, at: datetime, *, announced: bool = False, writes: bool = True, alive: Callable[[], None] = lambda: None
+    ) -> tuple[list[Row], int]:
+        """Take over what changed in the schedule; return the lines that are due at other times, and how many are gone.
+
+        `announced` tells that somebody said so, which costs less to find. `writes` are for the leader alone.
+        """
+        with _no_collection():
+            if announced:
+                changes = self._schedule.look_at_edits(at)
+            else:
+                changes = self._schedule.look(at, writes=writes, progress=alive)
+            alive()
+            moved = self.agenda.apply(changes.changed, changes.gone, after=self.cursor)
+            if len(changes.changed) > MANY:
+                gc.freeze()
+        return moved, len(changes.gone)
+
+    def follow(self, decided_until: datetime) -> None:
+        """Pass over what the leader has decided."""
+        for row in list(self.agenda.take_due(decided_until)):
+            self.agenda.put(row, first_due(row, decided_until))
+        self.cursor = max(self.cursor, decided_until)
+
+    def begin(self, decided_until: datetime) -> None:
+        """Go on from where time is decided until; look again for what was passed over, where that is earlier."""
+        if decided_until < self.cursor:
+            for row in self.agenda.rows.values():
+                self.agenda.put(row, first_due(row, decided_until))
+        self.cursor = decided_until
+
+    def ended(self, pks: list[int]) -> None:
+        """Note that these lines switched themselves off: whoever switches them on again changes them."""
+        self._schedule.forget(pks)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the collector of cycles off a long schedule, which has none: it would look at all lines again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,48 @@
+"""Tell the leader that the schedule was edited, as soon as the edit is committed.
+
+django-celery-beat notes the time of each edit in a row of its own (`PeriodicTasks`), which the leader looks at four
+times a second. Whoever writes that row also says so in Redis, and the leader looks at once.
+"""
+
+import functools
+import logging
+from typing import Any
+
+import redis
+from django.db import transaction
+from django.db.models.signals import post_save
+from django_celery_beat.models import PeriodicTasks
+
+from thor.connections import connect, redis_url
+from thor.leadership.term import installation
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that a person's edit waits for Redis to answer.
+PATIENCE = 0.5
+
+
+def channel(installation_id: object) -> str:
+    """Return the channel on which edits are announced."""
+    return f"thor:edited:{installation_id}"
+
+
+def announce_edits() -> None:
+    """Announce every edit that this process makes from now on."""
+    post_save.connect(_after_commit, sender=PeriodicTasks, dispatch_uid="thor.jobs.hints")
+
+
+def _after_commit(using: str, **_: Any) -> None:
+    transaction.on_commit(_announce, using=using, robust=True)
+
+
+def _announce() -> None:
+    try:
+        _client().publish(channel(installation()), "")
+    except redis.exceptions.RedisError as error:
+        logger.debug("nobody was told of an edit, the leader will find it: %s", error)
+
+
+@functools.cache
+def _client() -> redis.Redis:
+    return connect(redis_url(), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=None)
