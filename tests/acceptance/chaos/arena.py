@@ -16,11 +16,16 @@ from urllib.parse import urlsplit
 import psycopg
 
 from tests.acceptance.chaos.checker import WorkerFault
+from tests.acceptance.chaos.machineclock import MachineClock, library
 from tests.acceptance.chaos.proxy import Wire, Wires
 from tests.acceptance.chaos.servers import Forgetful, Postgres
 from tests.acceptance.house import ROOT, House
+from thor.leadership.elector import boottime
 
-BEATS, WORKERS = ("beat-1", "beat-2"), ("worker-1", "worker-2")
+BEATS, WORKERS = ("beat-1", "beat-2"), ("worker-1", "worker-2", "worker-3")
+#: Two workers that somebody gave one name; all processes share the host's.
+SAME_NAME = {"worker-3": "worker-2"}
+PROCESSES = 3
 #: Where a scheduler and a worker can be made to end, and how often such a step is passed at most before that.
 BEAT_STEPS, WORKER_STEPS = ("planned", "decided", "sending", "published"), ("claimed", "finishing")
 #: Long enough for a lease to expire while its holder is frozen.
@@ -33,12 +38,18 @@ class Role:
 
     name: str
     wires: dict[str, Wire]
+    clock: MachineClock | None = None
     process: subprocess.Popen[bytes] | None = None
     is_armed: bool = False
     is_doomed: bool = False
     frozen_since: float | None = None
     launched_at: float = 0.0
     steps: list[str] = field(default_factory=list)
+
+    @property
+    def node(self) -> str:
+        """Return the name under which it is known to others."""
+        return SAME_NAME.get(self.name, self.name)
 
 
 class Arena(House):
@@ -53,13 +64,20 @@ class Arena(House):
         self.crashes: list[str] = []
         self.is_calm = False
         self.log_path = folder / "work.txt"
+        self.log_path.touch()
+        #: What a clock that never steps showed at which wall time.
+        self.instants: list[tuple[float, float]] = []
         self.variables = {
             "REDIS_URL": f"redis://127.0.0.1:{self.redis.port}/0",
             "THOR_IMPORTS": "tests.acceptance.chaos.work",
             "THOR_JOBS": "chaos",
             "CHAOS_LOG": str(self.log_path),
         }
-        self.roles = {name: Role(name, self._lay()) for name in (*BEATS, *WORKERS)}
+        self.roles = {name: Role(name, self._lay(name)) for name in (*BEATS, *WORKERS)}
+        lib = library() if postgres else None
+        self.has_clocks = lib is not None
+        for role in self.roles.values() if lib else ():
+            role.clock = MachineClock(folder, role.name, lib)
         self._editor: subprocess.Popen[str] | None = None
 
     def beats(self) -> list[Role]:
@@ -87,7 +105,8 @@ class Arena(House):
         role.launched_at = time.time()
         if point:
             role.steps.append(point)
-        variables = {**self._addresses(role), "THOR_FAILPOINT": point}
+        clock = role.clock.variables if role.clock else {}
+        variables = {**self._addresses(role), **clock, "THOR_FAILPOINT": point}
         with (self.folder / f"{role.name}.log").open("ab") as log:
             role.process = self.processes[role.name] = subprocess.Popen(
                 self._command(role),
@@ -118,10 +137,11 @@ class Arena(House):
         """Write down that a worker was hurt: what it had claimed may be lost."""
         now = time.time()
         # Nobody sees when an armed worker loses a process of its pool.
-        self.faults.append(WorkerFault(role.name, role.launched_at if role.is_armed else now, now))
+        self.faults.append(WorkerFault(role.node, role.launched_at if role.is_armed else now, now))
 
     def tend(self) -> None:
         """Start again what has ended, let go on what was frozen for long enough, and note who ended by himself."""
+        self._compare_clocks()
         for role in self.roles.values():
             if role.process is None:
                 continue
@@ -186,6 +206,11 @@ class Arena(House):
         with suppress(ProcessLookupError):
             os.killpg(role.process.pid, signal.SIGKILL)  # type: ignore[union-attr]  # orphans of a killed worker
 
+    def _compare_clocks(self) -> None:
+        now = boottime()
+        if not self.instants or now - self.instants[-1][0] > 1:
+            self.instants.append((now, time.time()))
+
     def _failpoint(self, role: Role) -> str:
         if self._rng.random() < (0.4 if role.name in BEATS else 0.7):
             return ""
@@ -194,14 +219,17 @@ class Arena(House):
         step, action = self._rng.choice(BEAT_STEPS), self._rng.choice(("kill", "kill", "stop"))
         return f"{step}:{action}:{self._rng.randint(1, 400 if step == 'sending' else 12)}"
 
-    def _lay(self) -> dict[str, Wire]:
-        wires = {"redis": self._wires.lay("127.0.0.1", self.redis.port)}
+    def _lay(self, name: str) -> dict[str, Wire]:
+        # No fault parts a worker from Redis, and each run crosses that way many times: it goes without a wire.
+        wires = {"redis": self._wires.lay("127.0.0.1", self.redis.port)} if name in BEATS else {}
         if self.postgres is not None:
             wires["database"] = self._wires.lay("127.0.0.1", self.postgres.port)
         return wires
 
     def _addresses(self, role: Role) -> dict[str, str]:
-        found = {"REDIS_URL": f"redis://127.0.0.1:{role.wires['redis'].port}/0"}
+        found = {}
+        if "redis" in role.wires:
+            found["REDIS_URL"] = f"redis://127.0.0.1:{role.wires['redis'].port}/0"
         if self.postgres is not None:
             parts = urlsplit(self.postgres.url)
             wire = role.wires["database"].port
@@ -212,7 +240,8 @@ class Arena(House):
         celery = [sys.executable, "-m", "celery", "-A", "thor"]
         if role.name in BEATS:
             return [*celery, "beat", "-l", "info"]
-        return [*celery, "worker", "-n", f"{role.name}@chaos", "-Q", "trading,default", "-c", "4", "-l", "info"]
+        queues = ("-Q", "trading,default", "-c", str(PROCESSES))
+        return [*celery, "worker", "-n", f"{role.node}@chaos", *queues, "-l", "warning"]
 
 
 def children(pid: int) -> list[int]:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from uuid import UUID
 
 DONE = frozenset({"succeeded", "failed", "skipped", "missed", "lost", "handed_over"})
@@ -18,6 +19,10 @@ DONE = frozenset({"succeeded", "failed", "skipped", "missed", "lost", "handed_ov
 RAN = frozenset({"started", "succeeded", "failed", "lost"})
 #: The database's clock and the workers' are one here; the log is written with microseconds.
 ROUNDING = 0.001
+#: So many seconds after an overload all must be well again, and for so many it is watched that it is.
+RECOVERY, WATCHED = 15.0, 10.0
+#: What may still be missed while it is watched, and how late the median of the starts may be, in seconds.
+STILL_MISSED, STILL_LATE = 0.05, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Overload:
+    """Between these instants far more fell due than the workers could do; for a while after it nothing else happens."""
+
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """All that is known about one run of chaos; what is nominal after `horizon` had no time to end."""
 
@@ -89,6 +102,7 @@ class History:
     horizon: float
     crashes: Sequence[str] = ()
     has_recovered: bool = True
+    overloads: Sequence[Overload] = ()
 
 
 def check(history: History) -> list[str]:
@@ -220,9 +234,25 @@ def came_back(history: History) -> Iterator[str]:
         yield "the schedule did not run again after everything was mended"
 
 
+def back_to_normal(history: History) -> Iterator[str]:
+    """Some seconds after an overload, what falls due starts in time again."""
+    steady = {line.entry for line in history.lines}
+    starts = {body.uid: body.start for body in history.bodies}
+    for overload in history.overloads:
+        since = overload.end + RECOVERY
+        when = f"{RECOVERY:.0f} s after the overload until {overload.end:.0f}"
+        rows = [row for row in history.rows if row.entry in steady and since <= row.nominal_at < since + WATCHED]
+        missed = sum(row.count for row in rows if (row.state, row.reason) == ("missed", "deadline"))
+        late = [starts[row.uid] - row.nominal_at for row in rows if row.uid in starts]
+        if missed > STILL_MISSED * sum(row.count for row in rows):
+            yield f"{missed} of {len(rows)} runs are missed {when}"
+        if late and median(late) > STILL_LATE:
+            yield f"runs start {median(late):.1f} s late {when}"
+
+
 RULES = (
     started_once, log_agrees, none_early, lost_with_cause, ended_once, every_slot_accounted_for, terms_rise,
-    one_writer_a_term, no_overlap, nobody_crashed, came_back,
+    one_writer_a_term, no_overlap, nobody_crashed, came_back, back_to_normal,
 )  # fmt: skip
 
 

@@ -16,9 +16,9 @@ django.setup()
 
 from django.core.exceptions import ValidationError  # noqa: E402
 from django.db import DatabaseError, InterfaceError, connection  # noqa: E402
-from django_celery_beat.models import IntervalSchedule, PeriodicTask  # noqa: E402
+from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks  # noqa: E402
 
-from tests.acceptance.chaos.workload import OWN_TASK  # noqa: E402
+from tests.acceptance.chaos.workload import CROWD_TASK, OWN_TASK  # noqa: E402
 from thor.jobs.controls import pause_entry, resume_entry  # noqa: E402
 from thor.jobs.models import Entry  # noqa: E402
 from thor.jobs.schedule import Schedule  # noqa: E402
@@ -28,6 +28,19 @@ from thor.leadership.clock import process_clock  # noqa: E402
 def create(name: str, period: int) -> None:
     """Add a line of a user's own, unless there is one of that name."""
     PeriodicTask.objects.get_or_create(name=name, defaults={"task": OWN_TASK, "interval": _interval(period)})
+
+
+def gather(number: int) -> None:
+    """Add the lines of the crowd, switched off."""
+    second = _interval(1)
+    for one in range(number):
+        PeriodicTask.objects.create(name=f"crowd_{one}", task=CROWD_TASK, interval=second, enabled=False)
+
+
+def crowd(enabled: bool) -> None:
+    """Switch the whole crowd on or off at once, as the admin's action does."""
+    PeriodicTask.objects.filter(task=CROWD_TASK).update(enabled=enabled)
+    PeriodicTasks.update_changed()
 
 
 def delete(name: str) -> None:
@@ -72,7 +85,8 @@ def identify() -> None:
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    command.__name__: command for command in (create, delete, rename, period, switch, pause, resume, identify)
+    command.__name__: command
+    for command in (create, delete, rename, period, switch, pause, resume, identify, gather, crowd)
 }
 
 

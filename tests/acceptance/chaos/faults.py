@@ -52,6 +52,24 @@ def freeze_redis(arena: Arena, rng: random.Random) -> Steps:
     arena.redis.thaw()
 
 
+def restore_redis(arena: Arena, rng: random.Random) -> Steps:
+    """Kill Redis and start it from a snapshot: old messages, an old mark, perhaps an old lease."""
+    arena.redis.take_snapshot()
+    yield rng.uniform(1, 15)
+    arena.redis.thaw()
+    arena.redis.kill()
+    yield rng.choice((0.0, 0.3, 2.0))
+    arena.redis.start(from_snapshot=True)
+
+
+def slow_publishing(arena: Arena, rng: random.Random) -> Steps:
+    """Let the leader's batches trickle: one of a second takes seconds."""
+    wire = arena.leader().wires["redis"]
+    wire.slow(rng.choice((5_000, 20_000, 50_000)))
+    yield rng.uniform(3, 8)
+    wire.mend()
+
+
 def restart_postgres(arena: Arena, rng: random.Random) -> Steps:
     """Restart PostgreSQL, in order or by a crash."""
     assert arena.postgres is not None
@@ -96,6 +114,18 @@ def kill_child(arena: Arena, rng: random.Random) -> Steps:
     yield 0.0
 
 
+def step_clock_of_scheduler(arena: Arena, rng: random.Random) -> Steps:
+    """Set the machine clock of the leader by an hour, forwards or back; it stays there."""
+    _step(rng.choice((arena.leader(), *arena.beats())), rng)
+    yield 0.0
+
+
+def step_clock_of_worker(arena: Arena, rng: random.Random) -> Steps:
+    """Set the machine clock of a worker by an hour, forwards or back; it stays there."""
+    _step(rng.choice(arena.workers()), rng)
+    yield 0.0
+
+
 def edit_often(arena: Arena, rng: random.Random) -> Steps:
     """Make some ten edits a second, renames and deletions among them, of lines that are in flight."""
     for _ in range(40):
@@ -122,6 +152,11 @@ def pause_at_the_bell(arena: Arena, rng: random.Random) -> Steps:
         yield 0.5
 
 
+def _step(role: Role, rng: random.Random) -> None:
+    assert role.clock is not None
+    role.clock.step(rng.choice((-1, 1)) if role.clock.hours == 0 else 0)
+
+
 def _cut(role: Role, end: str, rng: random.Random, longest: float = 8) -> Steps:
     wire = role.wires[end]
     wire.cut(silent=rng.random() < 0.5)
@@ -131,11 +166,24 @@ def _cut(role: Role, end: str, rng: random.Random, longest: float = 8) -> Steps:
 
 ANYWHERE: tuple[Fault, ...] = (
     kill_leader, kill_leader, stop_leader, freeze_leader, start_together, empty_redis, empty_redis, freeze_redis,
-    kill_worker, stop_worker, kill_child, edit_often, pause_at_the_bell, part_leader_and_redis,
+    restore_redis, slow_publishing, kill_worker, stop_worker, kill_child, edit_often, pause_at_the_bell,
+    part_leader_and_redis,
 )  # fmt: skip
 ON_POSTGRES: tuple[Fault, ...] = (restart_postgres, part_leader_and_database, part_worker_and_database)
 
 
+#: On SQLite the database's clock is the machine's own, and a machine has one.
+WITH_CLOCKS: tuple[Fault, ...] = (step_clock_of_scheduler, step_clock_of_worker)
+
+
 def faults_of(arena: Arena) -> tuple[Fault, ...]:
     """Return the faults that this arena can take."""
-    return ANYWHERE + (ON_POSTGRES if arena.postgres is not None else ())
+    found = ANYWHERE + (ON_POSTGRES if arena.postgres is not None else ())
+    return found + (WITH_CLOCKS if arena.has_clocks else ())
+
+
+def left_out(arena: Arena) -> list[str]:
+    """Say which faults this arena cannot take, and why."""
+    if arena.postgres is None:
+        return [f"{fault.__name__} (on SQLite)" for fault in ON_POSTGRES + WITH_CLOCKS]
+    return [] if arena.has_clocks else [f"{fault.__name__} (libfaketime is not installed)" for fault in WITH_CLOCKS]

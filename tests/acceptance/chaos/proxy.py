@@ -1,4 +1,4 @@
-"""A wire between one process and one server, which can be cut: refused at once, or silent like a dropped cable."""
+"""A wire between one process and one server: cut, refused at once or silent like a dropped cable, or only slow."""
 
 import asyncio
 import contextlib
@@ -46,12 +46,17 @@ class Wire:
         self._flows = asyncio.Event()
         self._flows.set()
         self._refuses = False
+        self._rate = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
 
     def cut(self, *, silent: bool) -> None:
         """Cut the wire. `silent`: nothing arrives any more; otherwise connections break and are refused."""
         self._wires.call(self._cut(silent))
+
+    def slow(self, rate: int) -> None:
+        """Let each connection send no more than `rate` bytes a second to the server; its answers are not held up."""
+        self._rate = rate
 
     def mend(self) -> None:
         """Let everything through again; what a silent wire held back arrives now."""
@@ -71,7 +76,7 @@ class Wire:
         return 0
 
     async def _mend(self) -> int:
-        self._refuses = False
+        self._refuses, self._rate = False, 0
         self._flows.set()
         return 0
 
@@ -85,17 +90,20 @@ class Wire:
             writer.transport.abort()
             return
         self._writers |= {writer, far_writer}
-        pumps = [asyncio.create_task(self._pump(*way)) for way in ((reader, far_writer), (far_reader, writer))]
+        ways = ((reader, far_writer, True), (far_reader, writer, False))
+        pumps = [asyncio.create_task(self._pump(*way)) for way in ways]
         self._pumps.update(pumps)
         with contextlib.suppress(asyncio.CancelledError):  # the end of everything
             await asyncio.wait(pumps)
         self._pumps.difference_update(pumps)
         self._writers -= {writer, far_writer}
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_request: bool) -> None:
         with contextlib.suppress(OSError):
-            while block := await reader.read(65536):
+            while block := await reader.read(self._rate // 10 if self._rate and is_request else 65536):
                 await self._flows.wait()
+                if self._rate and is_request:
+                    await asyncio.sleep(len(block) / self._rate)
                 writer.write(block)
                 await writer.drain()
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A Redis without memory and a PostgreSQL, both private, both to be killed, frozen and started again."""
+"""A Redis that remembers nothing, or old things, and a PostgreSQL: private, to be killed, frozen and started again."""
 
 import shutil
 import signal
@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import redis
@@ -22,18 +23,28 @@ def free_port() -> int:
 
 
 class Forgetful:
-    """A Redis that keeps nothing: killed, it comes back empty."""
+    """A Redis that keeps nothing: killed, it comes back empty, or as it was when a snapshot was taken."""
 
     def __init__(self, folder: Path) -> None:
         """Start it, on a port of its own that stays the same."""
         self._folder, self.port = folder, free_port()
+        self._dump, self._snapshot = folder / "dump.rdb", folder / "old.rdb"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
-    def start(self) -> None:
-        """Start it empty, unless it runs."""
+    def take_snapshot(self) -> None:
+        """Keep what it holds now for a later start; nothing is kept where it does not answer."""
+        with suppress(redis.exceptions.RedisError), redis.Redis(port=self.port, socket_timeout=1) as client:
+            client.save()
+            shutil.copy(self._dump, self._snapshot)
+
+    def start(self, *, from_snapshot: bool = False) -> None:
+        """Start it, unless it runs: empty, or with what the last snapshot holds."""
         if self._process is not None and self._process.poll() is None:
             return
+        self._dump.unlink(missing_ok=True)
+        if from_snapshot and self._snapshot.exists():
+            shutil.copy(self._snapshot, self._dump)
         options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
         self._process = subprocess.Popen(
             [str(get_binary_path()), *options, "--dir", str(self._folder)],

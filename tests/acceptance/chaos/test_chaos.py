@@ -19,7 +19,7 @@ def test_nothing_runs_twice_early_or_is_forgotten_whatever_fails() -> None:
         pytest.skip("the faults need a PostgreSQL of their own, and its programs are not installed here")
 
     # SQLite has one writer at a time: enough lines to disturb, few enough for it to keep up.
-    outcome = chaos(seed, 4_500 if on_postgres else 900, on_postgres=on_postgres, entries=40 if on_postgres else 10)
+    outcome = chaos(seed, 4_500 if on_postgres else 900, on_postgres=on_postgres, entries=60 if on_postgres else 10)
 
     assert not outcome.findings, outcome.report()
     assert outcome.occurrences >= (5_000 if on_postgres else 700)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from tests.acceptance.chaos import checker
-from tests.acceptance.chaos.checker import Body, History, Line, Row, WorkerFault, check
+from tests.acceptance.chaos.checker import Body, History, Line, Overload, Row, WorkerFault, check
 
 ENTRY = UUID("0b0e1d1c-0000-4000-8000-000000000001")
 
@@ -63,6 +63,12 @@ def test_a_loss_is_explained_by_what_hurt_the_worker_between_claim_and_end() -> 
     assert check(history(GOOD[0], lost, GOOD[2], faults=[hurt])) == []
 
 
+def test_what_is_missed_during_an_overload_and_soon_after_it_is_no_finding() -> None:
+    missed = row(101, "missed", reason="deadline")
+
+    assert check(history(missed, row(102), row(103), overloads=[Overload(80, 86.5)])) == []
+
+
 WRONG = {
     "a second start": (checker.started_once, history(*GOOD, bodies=[*map(body, GOOD), body(GOOD[1], 0.5)])),
     "a start without a row": (
@@ -100,6 +106,14 @@ WRONG = {
     "two leaders in a term": (checker.one_writer_a_term, history(*GOOD, reigns=[(1, "a"), (1, "b")])),
     "two at once": (checker.no_overlap, history(*GOOD, bodies=[body(GOOD[0], lasts=1.5), *map(body, GOOD[1:])])),
     "no recovery": (checker.came_back, history(*GOOD, has_recovered=False)),
+    "misses long after an overload": (
+        checker.back_to_normal,
+        history(GOOD[0], row(102, "missed", reason="deadline"), GOOD[2], overloads=[Overload(70, 86)]),
+    ),
+    "late starts long after an overload": (
+        checker.back_to_normal,
+        history(*GOOD, bodies=[body(one, 1.5) for one in GOOD], overloads=[Overload(70, 86)]),
+    ),
     "a crash": (checker.nobody_crashed, history(*GOOD, crashes=["beat-1 ended"])),
 }
 

@@ -6,15 +6,19 @@ from typing import Any
 
 from celery import current_task, shared_task
 
-from tests.acceptance.chaos.workload import JOBS, OWN_TASK
+from tests.acceptance.chaos.workload import CROWD_TASK, JOBS, OWN_TASK
 from thor.jobs.registry import register
 from thor.jobs.spec import make_spec
+from thor.leadership.elector import boottime
 from thor.timing import Every
 
 
 def write(event: str) -> None:
-    """Append one line to the log, in one write: whole or not at all, even when the process is killed."""
-    line = f"{current_task.request.id} {event} {time.time():.6f} {os.getpid()}\n"
+    """Append one line to the log, in one write: whole or not at all, even when the process is killed.
+
+    The time is that of a clock which never steps, since a worker's wall clock may be wrong by an hour.
+    """
+    line = f"{current_task.request.id} {event} {boottime():.6f} {os.getpid()}\n"
     log = os.open(os.environ["CHAOS_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(log, line.encode())
@@ -33,6 +37,12 @@ def carry_out(seconds: float) -> None:
 def own(seconds: float = 0.0) -> None:
     """Be a user's own task."""
     carry_out(seconds)
+
+
+@shared_task(name=CROWD_TASK)
+def crowd() -> None:
+    """Be one of far more than the workers can do."""
+    carry_out(0.1)
 
 
 def _declare(name: str, period: int, seconds: float, policies: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from thor.timing import All, Latest
 
-OWN_TASK = "chaos.own"
+OWN_TASK, CROWD_TASK = "chaos.own", "chaos.crowd"
 #: Name of a job: its period in seconds, how long its body takes, and its policies.
 JOBS: dict[str, tuple[int, float, dict[str, Any]]] = {
     **{f"plain_{number}": (1, 0.0, {}) for number in range(8)},
@@ -19,4 +19,6 @@ JOBS: dict[str, tuple[int, float, dict[str, Any]]] = {
     **{f"paused_{number}": (1, 0.0, {}) for number in range(3)},
 }
 #: Names of lines of a user's own that nobody touches, and their periods; beside the jobs.
-STEADY = {f"steady_{number}": (1, 1, 1, 2, 3)[number % 5] for number in range(40)}
+STEADY = {f"steady_{number}": (1, 1, 1, 2, 3)[number % 5] for number in range(180)}
+#: How many lines of one second are switched on in an overload: each takes a process of a pool for a tenth of it.
+CROWD = 300
