@@ -1,6 +1,8 @@
 """What a worker and a leader may do to a run."""
 
+import contextlib
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,12 +10,13 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.integration.jobs.conftest import occurrence, planned
 from thor.jobs import ledger, outbox
 from thor.jobs.claim import Claimed
 from thor.jobs.decision import Decision, Planned, decide
-from thor.jobs.models import Control, Entry, Run, State, Worker
+from thor.jobs.models import Control, Entry, Lane, Run, State, Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -250,3 +253,111 @@ def test_a_result_that_json_does_not_know_is_kept_as_text(due: Planned) -> None:
     ledger.succeed(claim(due), object)
 
     assert "object" in Run.objects.get().result
+
+
+def lost_by(how: str, run: Planned, at: datetime) -> None:
+    """Lose a started run in one of the ways in which runs are lost."""
+    if how == "its process died":
+        assert ledger.lose(run.uid, "signal 9", worker=BOOT)
+    elif how == "its worker fell silent":
+        Run.objects.update(started_at=at - timedelta(seconds=60))
+        assert ledger.lose_silent() == 1
+    else:
+        Run.objects.update(started_at=at - timedelta(seconds=95))
+        assert ledger.lose_overlong() == 1
+
+
+WAYS = ("its process died", "its worker fell silent", "it is past its limit")
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_repeatable_run_that_is_lost_waits_to_be_published_again(decision: Make, at: datetime, how: str) -> None:
+    row = planned(uuid.uuid4(), at, repeatable=True)
+    decide(decision(row))
+    stale = claim(row)
+
+    lost_by(how, row, at)
+
+    run = Run.objects.get()
+    assert (run.state, run.lane, run.token, run.finished_at) == (State.DUE, Lane.HELD, None, None)
+    assert run.reason.startswith("lost: ")
+    assert not ledger.succeed(stale, "too late")
+    again = claim(row)
+    assert again.attempt == 2
+    assert not ledger.fail(stale, "too late", "")
+    assert ledger.succeed(again, "done")
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("hindrance", ["it is not repeatable", "its deadline has passed", "it was lost too often"])
+def test_a_run_that_may_not_be_repeated_ends_as_lost(decision: Make, at: datetime, how: str, hindrance: str) -> None:
+    row = planned(uuid.uuid4(), at, repeatable=hindrance != "it is not repeatable")
+    decide(decision(row))
+    stale = claim(row)
+    if hindrance == "its deadline has passed":
+        Run.objects.update(deadline_at=at - timedelta(seconds=1))
+    if hindrance == "it was lost too often":
+        Run.objects.update(attempt=ledger.ATTEMPTS)
+
+    lost_by(how, row, at)
+
+    run = Run.objects.get()
+    assert (run.state, run.lane) == (State.LOST, Lane.DIRECT)
+    assert run.finished_at is not None
+    assert not ledger.succeed(stale, "too late")
+
+
+def test_a_repeatable_run_that_a_person_stopped_is_not_opened_again(decision: Make, at: datetime) -> None:
+    row = planned(uuid.uuid4(), at, repeatable=True)
+    decide(decision(row))
+    claim(row)
+
+    assert ledger.lose(row.uid, "terminated", worker=BOOT, is_wanted=True)
+
+    assert Run.objects.get().state == State.LOST
+
+
+def statements_of(work: Callable[[], object]) -> int:
+    """Return how many statements a piece of work costs."""
+    with CaptureQueriesContext(connection) as captured, contextlib.suppress(ledger.Refused):
+        work()
+    return len(captured)
+
+
+def test_a_claim_and_an_end_cost_a_statement_each(due: Planned) -> None:
+    connection.ensure_connection()
+    taken: list[Claimed] = []
+
+    assert statements_of(lambda: taken.append(claim(due))) == 1
+    assert statements_of(lambda: ledger.succeed(taken[0], 1)) == 1
+
+
+def test_a_message_that_comes_again_costs_two_statements(due: Planned) -> None:
+    ledger.succeed(claim(due), 1)
+
+    assert statements_of(lambda: claim(due)) == 2
+    assert Run.objects.get().attempt == 1
+
+
+def test_the_lateness_of_a_claim_is_in_milliseconds_by_the_databases_clock(decision: Make, at: datetime) -> None:
+    row = planned(uuid.uuid4(), at - timedelta(seconds=5))
+    decide(decision(row))
+
+    claimed = claim(row)
+
+    assert 5_000 <= claimed.lateness_ms < 20_000
+    assert claimed.lateness_ms == pytest.approx(Run.objects.get().lateness_ms, abs=1)
+
+
+def test_a_claim_gives_up_soon_while_the_database_is_away(due: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> None:
+        raise OperationalError("nobody there")
+
+    monkeypatch.setattr(ledger, "_take", away)
+    began = time.monotonic()
+
+    with pytest.raises(OperationalError):
+        claim(due)
+
+    assert time.monotonic() - began < ledger.CLAIM_SECONDS
+    assert Run.objects.get().state == State.DUE
