@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import BigIntegerField, F, Func
 from django_celery_beat.models import PeriodicTask
@@ -192,7 +193,11 @@ def _tasks(pks: Iterable[int] | None = None) -> Any:
 
 
 def _stream(query: Any) -> Iterator[tuple[Any, ...]]:
-    return binary.stream(*query.query.sql_with_params())
+    try:
+        statement = query.query.sql_with_params()
+    except EmptyResultSet:  # asked for no lines at all
+        return iter(())
+    return binary.stream(*statement)
 
 
 def identify(at: datetime) -> None:
