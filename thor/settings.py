@@ -171,7 +171,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-DATETIME_FORMAT = "Y-m-d H:i:s"  # seconds matter here
+FORMAT_MODULE_PATH = "thor.dashboard.formats"
 
 STATIC_URL = "static/"
 STATIC_ROOT = _made(VAR_DIR / "static")  # whitenoise warns where it is absent

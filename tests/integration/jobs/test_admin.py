@@ -1,5 +1,7 @@
 """The admin opens: every list and form of every room."""
 
+import uuid
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -7,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.integration.drivers.conftest import START
-from thor.jobs.models import Entry
+from thor.jobs.models import Entry, Run
 from thor.jobs.sync import sync_jobs
 from thor.leadership.term import raise_term
 
@@ -45,3 +47,13 @@ def test_an_entry_opens_and_links_to_its_periodic_task(boss: Client) -> None:
 @pytest.mark.parametrize("name", ["jobs_run", "jobs_entry", "leadership_leader"])
 def test_the_ledger_cannot_be_written_by_hand(boss: Client, name: str) -> None:
     assert boss.get(reverse(f"admin:{name}_add")).status_code == 403
+
+
+def test_times_are_shown_to_the_second(boss: Client) -> None:
+    at = START.replace(second=7)
+    Run.objects.create(
+        uid=uuid.uuid4(), entry=uuid.uuid4(), name="x", task="x", nominal_at=at, due_at=at, deadline_at=at,
+        decided_at=at, state="missed",
+    )  # fmt: skip
+
+    assert f"{at:%Y-%m-%d %H:%M:%S}" in boss.get(reverse("admin:jobs_run_changelist")).content.decode()

@@ -98,7 +98,7 @@ class TestActions:
 
         said, _ = act(boss, page, "run_entries", key)
 
-        assert said[0].startswith("own: run ")
+        assert said[0].startswith("'own': run ")
         asked = Run.objects.exclude(pk=run.pk).get()
         assert (asked.state, asked.origin) == (State.DUE, "manual:boss")
         assert "is asked for" in LogEntry.objects.get().change_message
@@ -113,7 +113,7 @@ class TestActions:
         assert "This field is required" in page
         said, page = act(boss, "jobs_entry", "pause_entries", task.thor_entry.pk, apply="1", reason="feed under repair")
 
-        assert said == ["own: paused: feed under repair"]
+        assert said == ["'own': paused: feed under repair"]
         assert "paused by boss: feed under repair" in page
         assert LogEntry.objects.get().change_message == "paused: feed under repair"
         task.refresh_from_db()
@@ -125,9 +125,9 @@ class TestActions:
 
         said, _ = act(boss, TASKS, "resume_entries", task.pk)
 
-        assert said == ["own: resumed"]
+        assert said == ["'own': resumed"]
         assert not Control.objects.get().paused
-        assert act(boss, TASKS, "resume_entries", task.pk)[0] == ["own: was not paused"]
+        assert act(boss, TASKS, "resume_entries", task.pk)[0] == ["'own': was not paused"]
 
     def test_a_back_fill_runs_what_did_not_happen(self, boss, every):
         task = every()
@@ -140,7 +140,7 @@ class TestActions:
         said, _ = act(boss, TASKS, "backfill_entries", task.pk, apply="1", **stretch)
 
         assert said == [
-            f"own: 12 slots from {first:%Y-%m-%d %H:%M:%S} UTC: 2 asked for, 2 opened again, 8 left as they are"
+            f"'own': 12 slots from {first:%Y-%m-%d %H:%M:%S} UTC: 2 asked for, 2 opened again, 8 left as they are"
         ]
         assert Run.objects.filter(state=State.DUE).count() == 4
         assert "2 opened again" in LogEntry.objects.get().change_message
@@ -192,8 +192,8 @@ class TestActions:
 
         said, _ = act(boss, TASKS, "run_entries", *PeriodicTask.objects.values_list("pk", flat=True))
 
-        assert said[0].startswith("bad: its row cannot be read")
-        assert said[1].startswith("good: run ")
+        assert said[0].startswith("'bad': its row cannot be read")
+        assert said[1].startswith("'good': run ")
 
     def test_a_row_that_no_leader_has_seen_can_be_run(self, boss, every):
         task = every()
@@ -201,7 +201,7 @@ class TestActions:
 
         said, _ = act(boss, TASKS, "run_entries", task.pk)
 
-        assert said[0].startswith("own: run ")
+        assert said[0].startswith("'own': run ")
 
     def test_who_may_only_look_is_offered_nothing(self, client, every):
         task = every()
@@ -216,6 +216,21 @@ class TestActions:
         assert not Run.objects.exists()
 
 
+class TestFilters:
+    @pytest.mark.parametrize(("query", "number"), [("", 3), ("?task=own.task", 2), ("?market=crypto", 1)])
+    def test_runs_are_chosen_by_what_the_schedule_knows(self, boss, every, query, number):
+        task, _ = every(), crypto()
+        runs = [a_run(task.thor_entry, NOW() - timedelta(minutes=n)) for n in range(3)]
+        runs[2] |= {"task": "intraday", "market": "crypto"}
+        for run in runs:
+            Run.objects.create(**run)
+
+        page = boss.get(reverse("admin:jobs_run_changelist") + query)
+
+        assert page.context["cl"].result_count == number
+        assert "task=own.task" in page.content.decode()
+
+
 class TestSwitches:
     def test_disabling_a_jobs_line_outside_its_window_holds_at_the_bell(self, boss):
         entry = shut()
@@ -224,7 +239,7 @@ class TestSwitches:
 
         said, _ = act(boss, TASKS, "disable_tasks", entry.task_id)
 
-        assert said == [f"{entry.name}: paused: switched off in the admin"]
+        assert said == [f"{entry.name!r}: paused: switched off in the admin"]
         assert Control.objects.get(entry=entry).paused
 
     def test_enabling_resumes_what_is_paused_and_ticks_what_is_a_users_own(self, boss, every):
@@ -254,7 +269,7 @@ class TestSwitches:
 
         control = Control.objects.get(entry=entry)
         assert (control.paused, control.paused_by) == (True, "boss")
-        assert said[0] == f"{entry.name} is paused until it is ticked or resumed."
+        assert said[0] == f"{entry.name!r} is paused until it is ticked or resumed."
         assert not gate.settle(NOW())
 
     def test_ticking_resumes_it(self, boss):
@@ -263,7 +278,7 @@ class TestSwitches:
 
         said = save(boss, entry.task, {**the_form(boss, entry.task), "enabled": "on"})
 
-        assert said[0] == f"{entry.name} is resumed."
+        assert said[0] == f"{entry.name!r} is resumed."
         assert not Control.objects.get().paused
 
     def test_ticking_outside_the_window_is_answered_with_the_window(self, boss):

@@ -15,6 +15,7 @@ from django_celery_beat.models import (
 )
 
 from tests.integration.drivers.conftest import World
+from thor.jobs import lines
 from thor.jobs.models import Run, State
 from thor.jobs.selectors import EntryStatus, entry_board
 from thor.timing import ManualClock
@@ -188,3 +189,7 @@ def test_a_row_that_cannot_be_read_stops_nobody_else(make: Make, world: World) -
     PeriodicTask.objects.bulk_create([PeriodicTask(name="without a schedule", task="own.task")])
 
     assert fired(world, NOW + HOUR) == [NOW + HOUR]
+
+
+def test_nobody_is_asked_about_no_lines_at_all(transactional_db: None) -> None:
+    assert list(lines.read([])) == list(lines.stamps([])) == entry_board(NOW) == []

@@ -96,7 +96,7 @@ class Operable(admin.ModelAdmin):
         shown = sorted(answers, key=lambda answer: answer.ok)
         for answer in shown[:NAMED]:
             level = messages.SUCCESS if answer.ok else messages.ERROR
-            self.message_user(request, f"{answer.entry.name}: {answer.sentence}", level)
+            self.message_user(request, f"{answer.entry.name!r}: {answer.sentence}", level)
         if len(shown) > NAMED:
             rest = shown[NAMED:]
             refused = sum(not answer.ok for answer in rest)

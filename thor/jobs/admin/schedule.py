@@ -71,7 +71,7 @@ class PeriodicTaskAdmin(Operable, beat.PeriodicTaskAdmin):
             entry = Entry.objects.select_related("control").filter(task=obj, retired_at__isnull=True).first()
             sentence = _hear(entry, obj.enabled, **asked_by(request)) if entry is not None else ""
             if sentence:
-                self.message_user(request, f"{obj.name} {sentence}.")
+                self.message_user(request, f"{obj.name!r} {sentence}.")
 
     @admin.action(description="Enable selected tasks", permissions=["operate"])
     def enable_tasks(self, request: HttpRequest, queryset: QuerySet) -> None:
