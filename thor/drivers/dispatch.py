@@ -54,7 +54,8 @@ class Dispatcher:
             return
         self._ahead = batch = self._gather(due_at)
         self._changes = self.outgoing.changes
-        self._parcels = self._publisher.pack([batch.messages[one.uid] for one in batch.planned if _goes_out(one)])
+        if not self.outgoing.is_behind:
+            self._parcels = self._publisher.pack([batch.messages[one.uid] for one in batch.planned if _goes_out(one)])
 
     def forget_prepared(self) -> None:
         """Put back what was gathered ahead: the lines are about to change."""

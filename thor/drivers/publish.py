@@ -93,13 +93,13 @@ class Publisher:
         self._tell(messages)
 
     def pack(self, messages: Sequence[Message]) -> dict[UUID, Parcel]:
-        """Pack ahead what can be; nothing, where the broker is not connected."""
-        if self._producer is None:
-            return {}
+        """Pack ahead what can be; nothing, where the broker does not answer."""
         try:
+            self._connect()
             return {message.uid: parcel for message in messages if (parcel := self._pack(message)) is not None}
         except Exception as error:  # the broker will be asked again when there is something to send
             logger.debug("nothing packed ahead: %s", error)
+            self.close()
             return {}
 
     def can_claim(self, task: str) -> bool:
