@@ -75,7 +75,7 @@ def _prepare(arena: Arena, steady: dict[str, int]) -> list[Line]:
         arena.edit("create", f"edited_{number}", 1)
     for name, period in steady.items():
         arena.edit("create", name, period)
-    arena.edit("gather", CROWD if arena.postgres else CROWD // 4)
+    arena.edit("gather", CROWD if arena.postgres else CROWD // 2)
     arena.edit("identify")
     periods = {**steady, **{name: job[0] for name, job in JOBS.items() if not name.startswith("paused")}}
     found = arena.rows("SELECT id, name, since FROM jobs_entry")
@@ -120,14 +120,19 @@ def _do_faults(arena: Arena, rng: random.Random, seconds: float) -> Counter[str]
 def _overload(arena: Arena) -> Overload:
     """Let far more fall due than the workers can do, and nothing else happen until all should be well again."""
     arena.calm()
-    arena.edit("crowd", True)
+    _switch_crowd(arena, True)
     begin = time.time()
     _pass_time(arena, OVERLOAD)
-    arena.edit("crowd", False)
+    _switch_crowd(arena, False)
     end = time.time()
     _pass_time(arena, RECOVERY + WATCHED)
     arena.is_calm = False
     return Overload(begin, end)
+
+
+def _switch_crowd(arena: Arena, enabled: bool) -> None:
+    while not arena.edit("crowd", enabled):  # its connection may be one that a fault broke
+        _pass_time(arena, TURN)
 
 
 def _pass_time(arena: Arena, seconds: float) -> None:
