@@ -11,7 +11,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.backends.signals import connection_created
 from django_celery_beat.schedulers import DatabaseScheduler
 
@@ -52,9 +52,17 @@ class ThorScheduler(DatabaseScheduler):
         """Do nothing yet: a database that does not answer must not end beat before it has begun."""
 
     def update_from_dict(self, mapping: dict[str, Any]) -> None:
-        """Write declared entries as rows, unless a row of that name is there and says the same."""
+        """Write declared entries as rows, unless a row of that name is there and says the same.
+
+        One that makes no sense is left out and said, and stops none of the others.
+        """
         for name, fields in mapping.items():
-            self.Entry.from_entry(name, app=self.app, **fields)
+            try:
+                self.Entry.from_entry(name, app=self.app, **fields)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:  # whatever a person can write there, and what Django says to it
+                logger.error("beat_schedule: %r cannot be a row: %s; it was %r", name, error, fields)
 
     @property
     def schedule(self) -> dict[str, Any]:
