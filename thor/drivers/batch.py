@@ -16,6 +16,9 @@ from thor.jobs.planned import dropped_row, due_row
 from thor.jobs.schedule import Row
 from thor.timing import All, Clock, Plan, ReplayClock, plan
 
+#: How many lines, or messages, are handled between two signs of life.
+SLICE = 2000
+
 
 @dataclass(slots=True)
 class Batch:
@@ -28,10 +31,23 @@ class Batch:
     done: list[int] = field(default_factory=list)
 
 
-def gather(agenda: Agenda, *, after: datetime, until: datetime, clock: Clock, lane_of: Callable[[Row], Lane]) -> Batch:
-    """Take what is due in (after, until] off the agenda, and put each line back with its next time."""
+def gather(
+    agenda: Agenda,
+    *,
+    after: datetime,
+    until: datetime,
+    clock: Clock,
+    lane_of: Callable[[Row], Lane],
+    alive: Callable[[], None],
+) -> Batch:
+    """Take what is due in (after, until] off the agenda, and put each line back with its next time.
+
+    `alive` is called now and then: a hundred thousand lines take longer than a lease lives.
+    """
     batch = Batch(until)
-    for row in list(agenda.take_due(until)):
+    for number, row in enumerate(list(agenda.take_due(until)), 1):
+        if number % SLICE == 0:
+            alive()
         try:
             found = plan(row.timed, after=after, now=until, fold=isinstance(clock, ReplayClock))
         except Exception as error:  # a line whose times cannot be computed must not stop the others

@@ -5,12 +5,12 @@ from django.db.models import F
 from django_celery_beat.models import PeriodicTask
 
 from thor.drivers.dispatch import Dispatcher
-from thor.jobs import events, ledger
+from thor.jobs import binary, events, ledger
 
 _SHOW = """
 UPDATE django_celery_beat_periodictask t
    SET last_run_at = v.at, total_run_count = t.total_run_count + v.number
-  FROM unnest(%s::int[], %s::timestamptz[], %s::int[]) AS v(id, at, number) WHERE t.id = v.id
+  FROM unnest(%(id)b::int[], %(at)b::timestamptz[], %(number)b::int[]) AS v(id, at, number) WHERE t.id = v.id
 """
 
 
@@ -36,5 +36,5 @@ def show_last_runs(dispatcher: Dispatcher) -> None:
                 changes = {"last_run_at": at, "total_run_count": F("total_run_count") + number}
                 PeriodicTask.objects.filter(pk=pk).update(**changes)
         return
-    with connection.cursor() as cursor:
-        cursor.execute(_SHOW, [list(fired), *map(list, zip(*fired.values(), strict=True))])
+    instants, numbers = zip(*fired.values(), strict=True)
+    binary.execute(_SHOW, {"id": list(fired), "at": list(instants), "number": list(numbers)})

@@ -1,6 +1,6 @@
 """Carry out the plan: find what is due, write the decision, publish it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,11 +27,13 @@ STALE = timedelta(milliseconds=500)
 class Dispatcher:
     """One reign's decisions. `decided_until` is the cursor of every line."""
 
-    def __init__(self, *, reign: Reign, timetable: Timetable, publisher: Publisher, clock: Clock) -> None:
-        self.term = reign.term
+    def __init__(
+        self, *, reign: Reign, timetable: Timetable, publisher: Publisher, clock: Clock, alive: Callable[[], None]
+    ) -> None:
+        self.term, self._alive = reign.term, alive
         self.decided_until = timetable.cursor
         self.fired: dict[int, tuple[datetime, int]] = {}
-        self.outgoing = Outgoing(reign, timetable.agenda, publisher)
+        self.outgoing = Outgoing(reign, timetable.agenda, publisher, alive)
         self._timetable, self._agenda, self._publisher, self._clock = timetable, timetable.agenda, publisher, clock
         self._ahead: Batch | None = None
         self._parcels: dict[UUID, Any] = {}
@@ -89,7 +91,14 @@ class Dispatcher:
 
     def _gather(self, until: datetime) -> Batch:
         lane_of = self.outgoing.lane_of
-        return gather(self._agenda, after=self.decided_until, until=until, clock=self._clock, lane_of=lane_of)
+        return gather(
+            self._agenda,
+            after=self.decided_until,
+            until=until,
+            clock=self._clock,
+            lane_of=lane_of,
+            alive=self._alive,
+        )
 
     def _carry_out(self, batch: Batch) -> int:
         """Decide, then publish, what was gathered: nothing of it is sent that is not in the ledger."""

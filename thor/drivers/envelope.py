@@ -6,6 +6,7 @@ Celery's own against each other.
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from thor.timing import Occurrence
 #: A message outlives its deadline by this much: the claim enforces the deadline, expiry only removes rubbish.
 RUBBISH_AFTER = timedelta(seconds=60)
 #: Nobody's arguments say these: they are new for each process.
-MARKS = {name: f"{name}-{uuid4().hex}" for name in ("uid", "tag", "expires", "shown", "name", "run")}
+MARKS = {name: f"{name}-{uuid4().hex}" for name in ("uid", "tag", "expires", "shown", "kwargs", "name", "run", "body")}
 _MARK = re.compile("|".join(f'"({mark})"' for mark in MARKS.values()))
 _NAMES = {mark: name for name, mark in MARKS.items()}
 
@@ -52,10 +53,18 @@ def run_header(message: Message, claims: bool) -> dict[str, Any]:
     return {**header(message.occurrence), "claim": claims}
 
 
-def headers_of(static: Mapping[str, Any], *, uid: str, name: str, expires: str, shown: str, run: Any) -> dict[str, Any]:
-    """Return the headers of a message: those that all of its kind have, and its own."""
-    own = {"id": uid, "root_id": uid, "periodic_task_name": name, "expires": expires, "argsrepr": shown, HEADER: run}
-    return {**static, **own}
+def headers_of(static: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the headers of a message: those that all of its kind have, and its own, by the names of the marks."""
+    return {
+        **static,
+        "id": own["uid"],
+        "root_id": own["uid"],
+        "periodic_task_name": own["name"],
+        "expires": own["expires"],
+        "argsrepr": own["shown"],
+        "kwargsrepr": own["kwargs"],
+        HEADER: own["run"],
+    }
 
 
 class Envelope:
@@ -67,14 +76,18 @@ class Envelope:
         parts = [part for part in _MARK.split(text) if part is not None]
         self._literals, self._names = parts[::2], [_NAMES[mark] for mark in parts[1::2]]
 
-    def fill(self, message: Message, claims: bool) -> str:
-        """Return the text of one message."""
+    def fill(self, message: Message, claims: bool, embedded: str) -> str:
+        """Return the text of one message; `embedded` is the JSON that Celery puts behind all arguments."""
+        row = message.row
+        body = f"[{dumps(row.args)}, {dumps(row.kwargs)}, {embedded}]"
         values = {
             "uid": f'"{message.uid}"',
             "tag": f'"{uuid4()}"',
             "expires": f'"{message.expires}"',
             "shown": dumps(message.shown),
-            "name": dumps(message.row.name),
+            "kwargs": dumps(str(row.kwargs)),
+            "body": f'"{b64encode(body.encode()).decode()}"',
+            "name": dumps(row.name),
             "run": dumps(run_header(message, claims)),
         }
         pieces = [self._literals[0]]
@@ -83,12 +96,14 @@ class Envelope:
         return "".join(pieces)
 
 
-def envelope_of(channel: Any, queue: str, body: bytes, headers: dict[str, Any], priority: int) -> Envelope:
+def envelope_of(channel: Any, queue: str, static: Mapping[str, Any], priority: int) -> Envelope:
     """Let kombu's channel build a message, and stop it just before it is sent."""
+    headers = headers_of(static, MARKS)
     properties = {"correlation_id": MARKS["uid"], "reply_to": "", "delivery_mode": 2}
-    message = channel.prepare_message(body, priority, "application/json", "utf-8", headers, properties)
+    message = channel.prepare_message(b"", priority, "application/json", "utf-8", headers, properties)
     channel._inplace_augment_message(message, "", queue)
     message["properties"]["delivery_tag"] = MARKS["tag"]
+    message["body"] = MARKS["body"]
     caught = _Caught()
     channel._put(queue, message, _publish_batch=caught)
     return Envelope(caught.key, caught.text)

@@ -62,7 +62,9 @@ class Lead:
         decided_until = reign.decided_until or now
         self._timetable = timetable or Timetable(decided_until)
         self._timetable.begin(decided_until)
-        self._dispatcher = Dispatcher(reign=reign, timetable=self._timetable, publisher=publisher, clock=clock)
+        self._dispatcher = Dispatcher(
+            reign=reign, timetable=self._timetable, publisher=publisher, clock=clock, alive=alive
+        )
         self._outgoing = self._dispatcher.outgoing
         self._memory = BrokerMemory(str(term.installation()))
         self._remembered = reign.published_seq

@@ -8,19 +8,21 @@ Everything is sent under the id of its run: what comes twice is claimed once.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from thor.drivers.agenda import Agenda
 from thor.drivers.backlog import Backlog
+from thor.drivers.batch import SLICE
 from thor.drivers.envelope import Message
 from thor.drivers.publish import Publisher, PublishFailed
 from thor.failpoints import reach
 from thor.jobs import events, outbox
+from thor.jobs.ledger import BACKFILL
 from thor.jobs.models import Lane, Run
-from thor.jobs.schedule import Row, row_of_entry
+from thor.jobs.schedule import Row, rows_of_entries
 from thor.leadership.elector import boottime
 from thor.leadership.term import Reign, is_current
 from thor.timing import Occurrence
@@ -29,8 +31,8 @@ from thor.timing import Occurrence
 class Outgoing:
     """One reign's way to the broker. `published_seq` is how far everything decided has been sent."""
 
-    def __init__(self, reign: Reign, agenda: Agenda, publisher: Publisher) -> None:
-        self._term, self._agenda, self._publisher = reign.term, agenda, publisher
+    def __init__(self, reign: Reign, agenda: Agenda, publisher: Publisher, alive: Callable[[], None]) -> None:
+        self._term, self._agenda, self._publisher, self._alive = reign.term, agenda, publisher, alive
         self.published_seq = reign.published_seq
         self.is_behind = True  # until what a predecessor may have left is published
         self._backlog = Backlog(publisher.depth)
@@ -104,16 +106,32 @@ class Outgoing:
         return now >= sent_at + patience
 
     def _send_again(self, runs: Sequence[Run]) -> bool:
-        messages = [message for run in runs if (message := self._message(run)) is not None]
+        rows = self._rows(runs)
+        messages = [_message(run, rows[run.entry]) for run in runs if run.entry in rows]
         if not self._send(messages, {}):
             return False
         if messages:
             events.emit("thor.runs.published_again", term=self._term, count=len(messages))
         return True
 
+    def _rows(self, runs: Sequence[Run]) -> Mapping[UUID, Row]:
+        """Return the lines of these runs; those whose line is gone end here."""
+        rows = self._agenda.rows
+        unknown = {run.entry for run in runs} - rows.keys()
+        if not unknown:
+            return rows
+        rows = {**{run.entry: rows[run.entry] for run in runs if run.entry in rows}, **rows_of_entries(unknown)}
+        removed = [run.uid for run in runs if run.entry not in rows]
+        if removed and is_current(self._term):
+            outbox.skip(removed, "entry removed")
+        return rows
+
     def _send(self, messages: Sequence[Message], parcels: Mapping[UUID, Any]) -> bool:
         try:
-            self._publisher.publish(messages, parcels)
+            for first in range(0, len(messages), SLICE):
+                if first:
+                    self._alive()
+                self._publisher.publish(messages[first : first + SLICE], parcels)
             reach("published")
         except PublishFailed as error:
             if not self.is_behind:
@@ -127,23 +145,20 @@ class Outgoing:
             outbox.hand_over(strangers)
         return True
 
-    def _message(self, run: Run) -> Message | None:
-        row = self._agenda.rows.get(run.entry) or row_of_entry(run.entry)
-        if row is None:
-            if is_current(self._term):
-                outbox.skip(run.uid, "entry removed")
-            return None
-        occurrence = Occurrence(
-            entry=run.entry,
-            nominal_at=run.nominal_at,
-            deadline_at=run.deadline_at,
-            market=run.market,
-            session_date=run.session_date,
-            origin=run.origin or run.reason,
-            folded=run.count - 1,
-            folded_from=run.folded_from,
-        )
-        return Message(row, occurrence, run.uid, run.deadline_at)
+
+def _message(run: Run, row: Row) -> Message:
+    """Return the message of a run, as its decision would have sent it."""
+    occurrence = Occurrence(
+        entry=run.entry,
+        nominal_at=run.nominal_at,
+        deadline_at=run.deadline_at,
+        market=run.market,
+        session_date=run.session_date,
+        origin=run.origin or (BACKFILL if run.reason == BACKFILL else ""),
+        folded=run.count - 1,
+        folded_from=run.folded_from,
+    )
+    return Message(row, occurrence, run.uid, run.deadline_at)
 
 
 def _queue(row: Row) -> str:

@@ -18,7 +18,7 @@ from celery.app.amqp import task_message
 from kombu.transport.redis import Channel as RedisChannel
 from kombu.utils.json import dumps
 
-from thor.drivers.envelope import MARKS, Envelope, Message, envelope_of, headers_of, run_header
+from thor.drivers.envelope import Envelope, Message, envelope_of, headers_of, run_header
 from thor.errors import ThorError
 from thor.failpoints import reach
 from thor.jobs.runner import LedgerTask
@@ -40,7 +40,7 @@ class PublishFailed(ThorError):
 
 @dataclass(slots=True)
 class Kind:
-    """What all messages of one task, with the same arguments and options, have in common.
+    """What all messages of one task with the same headers and options have in common.
 
     `queue` is empty for lines with an exchange of their own; `envelope` is there once a Redis channel has made it. The
     columns of the line are kept so that nobody else gets their identities, by which kinds are found.
@@ -48,8 +48,8 @@ class Kind:
 
     line: tuple[Any, ...]
     headers: dict[str, Any]
-    arguments: Any
-    body: bytes
+    embedded: Any
+    embedded_text: str
     queue: str
     claims: bool
     envelope: Envelope | None = None
@@ -144,10 +144,9 @@ class Publisher:
         if not kind.queue or is_heard or not isinstance(channel, RedisChannel):
             return None
         if kind.envelope is None:
-            headers = headers_of(kind.headers, **{name: mark for name, mark in MARKS.items() if name != "tag"})
             priority = message.row.options.get("priority") or 0
-            kind.envelope = envelope_of(channel, kind.queue, kind.body, headers, priority)
-        return Parcel(kind.envelope.key, kind.envelope.fill(message, kind.claims))
+            kind.envelope = envelope_of(channel, kind.queue, kind.headers, priority)
+        return Parcel(kind.envelope.key, kind.envelope.fill(message, kind.claims, kind.embedded_text))
 
     def _push(self, parcels: Sequence[Any]) -> None:
         with self._producer.channel.conn_or_acquire() as client:
@@ -161,23 +160,18 @@ class Publisher:
         with self._producer.batch():
             for message in messages:
                 kind = self._kind(message.row)
-                headers = headers_of(
-                    kind.headers,
-                    uid=str(message.uid),
-                    name=message.row.name,
-                    expires=message.expires,
-                    shown=message.shown,
-                    run=run_header(message, kind.claims),
-                )
-                properties = {"correlation_id": str(message.uid), "reply_to": ""}
-                built = task_message(headers, properties, kind.arguments, None)
-                options = message.row.options
-                self._app.amqp.send_task_message(self._producer, message.row.task, built, retry=False, **options)
+                row, uid = message.row, str(message.uid)
+                own: dict[str, Any] = {"uid": uid, "name": row.name, "expires": message.expires, "shown": message.shown}
+                own |= {"kwargs": str(row.kwargs), "run": run_header(message, kind.claims)}
+                properties = {"correlation_id": uid, "reply_to": ""}
+                body = (row.args, row.kwargs, kind.embedded)
+                built = task_message(headers_of(kind.headers, own), properties, body, None)
+                self._app.amqp.send_task_message(self._producer, row.task, built, retry=False, **row.options)
                 reach("sending")
 
     def _kind(self, row: Row) -> Kind:
-        line = (row.task, row.args, row.kwargs, row.headers, row.options)
-        key = (row.task, *map(id, line[1:]))
+        line = (row.task, row.headers, row.options)
+        key = (row.task, id(row.headers), id(row.options))
         found = self._kinds.get(key)
         if found is None:
             if len(self._kinds) >= KINDS:
@@ -189,12 +183,13 @@ class Publisher:
         return found
 
     def _new_kind(self, row: Row, line: tuple[Any, ...]) -> Kind:
-        built = self._app.amqp.as_task_v2("", row.task, tuple(row.args), row.kwargs, ignore_result=True)
+        built = self._app.amqp.as_task_v2("", row.task, (), {}, ignore_result=True)
+        _, _, embedded = built.body
         return Kind(
             line=line,
             headers={**built.headers, **row.headers},
-            arguments=built.body,
-            body=dumps(built.body).encode(),
+            embedded=embedded,
+            embedded_text=dumps(embedded),
             queue=self._queue_of(row),
             claims=self.can_claim(row.task),
         )

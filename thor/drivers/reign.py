@@ -170,6 +170,7 @@ class Reign:
     def _is_alive(self) -> None:
         """Report progress in the middle of something long: the loop moves, and the database answers."""
         self.elector.turned()
+        term.decided_until()
         self.elector.database_answered()
 
     def _stand_down(self, reason: str) -> None:

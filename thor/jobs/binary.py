@@ -19,7 +19,7 @@ def execute(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ..
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement.encode(), parameters, prepare=True, binary=True)
-        return cursor.fetchall()
+        return cursor.fetchall() if cursor.description else []
 
 
 def stream(query: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:

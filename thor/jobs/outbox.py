@@ -21,9 +21,10 @@ MARGIN = timedelta(seconds=0.5)
 RECENT = 5000
 
 
-def skip(uid: uuid.UUID, reason: str) -> None:
-    """End a run that was not claimed."""
-    Run.objects.filter(uid=uid, state=State.DUE).update(state=State.SKIPPED, reason=reason, finished_at=Now())
+def skip(uids: Iterable[uuid.UUID], reason: str) -> None:
+    """End runs that were not claimed."""
+    waiting = Run.objects.filter(uid__in=list(uids), state=State.DUE)
+    waiting.update(state=State.SKIPPED, reason=reason, finished_at=Now())
 
 
 def hand_over(uids: Iterable[uuid.UUID]) -> None:

@@ -7,6 +7,7 @@ from a rename; an edited line is decided from the moment of its edit on, so that
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -181,14 +182,14 @@ def row_of(line: Line) -> Row:
     )
 
 
-def row_of_entry(entry: UUID) -> Row | None:
-    """Return the line of an entry that is not on the agenda: switched off, or a one-off task that is done."""
-    pk = Entry.objects.filter(id=entry).values_list("task_id", flat=True).first()
-    found = list(lines.read([pk])) if pk else []
-    try:
-        return row_of(found[0]) if found else None
-    except UNREADABLE:
-        return None
+def rows_of_entries(entries: Iterable[UUID]) -> dict[UUID, Row]:
+    """Return the lines of entries that are not on the agenda: switched off, or one-off tasks that are done."""
+    pks = Entry.objects.filter(id__in=list(entries), task__isnull=False).values_list("task_id", flat=True)
+    found: dict[UUID, Row] = {}
+    for line in lines.read(pks):
+        with suppress(*UNREADABLE):
+            found[line.entry] = row_of(line)
+    return found
 
 
 def version_of(line: Line) -> str:

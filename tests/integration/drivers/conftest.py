@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from thor.drivers.lead import Lead
 from thor.drivers.envelope import Message
+from thor.drivers.lead import Lead
 from thor.drivers.publish import PublishFailed
 from thor.jobs.models import Run
 from thor.leadership.term import raise_term

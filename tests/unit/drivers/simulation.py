@@ -220,7 +220,7 @@ class _Asked:
     def hand_over(self, uids: Iterable[UUID]) -> None:
         raise AssertionError("every task here can claim")
 
-    def skip(self, uid: UUID, reason: str) -> None:
+    def skip(self, uids: Iterable[UUID], reason: str) -> None:
         raise AssertionError("no line is ever removed here")
 
 
