@@ -63,6 +63,7 @@ class Arena(House):
         self.faults: list[WorkerFault] = []
         self.crashes: list[str] = []
         self.is_calm = False
+        self.gave_up = 0
         self.log_path = folder / "work.txt"
         self.log_path.touch()
         #: What a clock that never steps showed at which wall time.
@@ -201,7 +202,7 @@ class Arena(House):
             self.crashes.append(f"{role.name} ended by itself with status {status}: {self.log(role.name)[-1500:]}")
         elif role.name in WORKERS and not role.is_doomed:
             # Celery's own consumer may give up when Redis fails in the middle of its start: whoever runs it starts it.
-            role.steps.append("gave:up")
+            self.gave_up += 1
             self.note(role)
         with suppress(ProcessLookupError):
             os.killpg(role.process.pid, signal.SIGKILL)  # type: ignore[union-attr]  # orphans of a killed worker

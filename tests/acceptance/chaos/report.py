@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from statistics import quantiles
 from uuid import UUID
 
@@ -14,19 +15,25 @@ from tests.acceptance.chaos.checker import (
     lost_with_cause,
     none_early,
     started_once,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run showed; `raged` is how many seconds faults came, `left_out` names those that could not."""
+    """What one run showed; `raged` is how many seconds faults came, `left_out` names those that could not.
+
+    `again` are the arguments of the run; `folder` is where its logs are.
+    """
 
     seed: int
     findings: list[str]
     history: History
     faults: Counter[str]
+    armed: Counter[str]
     raged: float
-    left_out: Sequence[str] = ()
+    left_out: Sequence[str]
+    again: str
+    folder: Path
 
     @property
     def occurrences(self) -> int:
@@ -43,12 +50,13 @@ class Outcome:
             f"{len({term for term, _ in self.history.reigns})} reigns, {len(self.history.overloads)} overloads, "
             f"worst gap between starts of a 1 s entry {_worst_gap(self.history):.1f} s",
             f"{sum(self.faults.values())} faults: " + _listed(self.faults),
+            f"{sum(self.armed.values())} processes armed to end or freeze at a step: " + _listed(self.armed),
             "states: " + _listed(_states(self.history)),
             *([f"left out: {', '.join(self.left_out)}"] if self.left_out else []),
         ]
         if self.findings:
             lines += [f"FOUND {len(self.findings)}:", *(f"  {finding}" for finding in self.findings[:40])]
-            lines += [f"Run it again: make chaos SEED={self.seed} OCCURRENCES={self.occurrences}"]
+            lines += [f"Run it again: python -m tests.acceptance.chaos.run {self.again}", f"Logs: {self.folder}"]
         return "\n".join(lines)
 
     def _bodies(self) -> str:

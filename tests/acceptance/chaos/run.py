@@ -34,11 +34,16 @@ PHASE, OVERLOAD, TURN = 240.0, 10.0, 0.05
 
 
 def chaos(seed: int, occurrences: int, *, on_postgres: bool, entries: int = len(STEADY), keep: bool = False) -> Outcome:
-    """Run until about so many occurrences are decided, with faults all the time, and check the result."""
+    """Run until about so many occurrences are decided, with faults all the time, and check the result.
+
+    The folder with all logs and the ledger is kept where something was found, or with `keep`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="thor-chaos-"))
     rng = random.Random(seed)
-    with ExitStack() as stack:
-        stack.callback(lambda: keep or shutil.rmtree(folder, ignore_errors=True))
+    again = f"--seed {seed} --occurrences {occurrences} --lines {entries}{'' if on_postgres else ' --sqlite'}"
+    with ExitStack() as rubbish, ExitStack() as stack:
+        if not keep:
+            rubbish.callback(shutil.rmtree, folder, ignore_errors=True)
         postgres = None
         if on_postgres:
             postgres = Postgres(_programs())
@@ -55,10 +60,11 @@ def chaos(seed: int, occurrences: int, *, on_postgres: bool, entries: int = len(
         horizon = _settle(arena)
         history = read_history(arena, lines, horizon or time.time() - PATIENCE)
         history = replace(history, has_recovered=bool(horizon), overloads=overloads)
-        outcome = Outcome(seed, check(history), history, faults, raged, left_out(arena))
+        outcome = Outcome(seed, check(history), history, faults, _armed(arena), raged, left_out(arena), again, folder)
         if outcome.findings:
-            (folder / "ledger.txt").write_text("\n".join(map(str, history.rows)))
-            (folder / "report.txt").write_text(outcome.report())
+            rubbish.pop_all()
+        (folder / "ledger.txt").write_text("\n".join(map(str, history.rows)))
+        (folder / "report.txt").write_text(outcome.report())
     return outcome
 
 
@@ -91,9 +97,13 @@ def _rage(arena: Arena, rng: random.Random, seconds: float) -> tuple[Counter[str
     for _ in range(phases):
         done += _do_faults(arena, rng, seconds / phases)
         overloads.append(_overload(arena))
-    for role in arena.roles.values():
-        done.update(f"{role.name.split('-')[0]} {':'.join(step.split(':')[:2])}" for step in role.steps)
-    return done, overloads
+    return done + Counter({"worker gave up by itself": arena.gave_up}), overloads
+
+
+def _armed(arena: Arena) -> Counter[str]:
+    """Count the starts of processes that were to end or to freeze at a step; not each comes to it."""
+    names = (f"{role.name.split('-')[0]} {step}" for role in arena.roles.values() for step in role.steps)
+    return Counter(name.rpartition(":")[0] for name in names)
 
 
 def _do_faults(arena: Arena, rng: random.Random, seconds: float) -> Counter[str]:
