@@ -51,6 +51,11 @@ class EnduringConsumer(Consumer):
         conn.ensure_connection = partial(conn.ensure_connection, **WAITS)
         return super().ensure_connected(conn)
 
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Say it, and wait: a broker that refuses at once would be asked a hundred times a second."""
+        super().on_connection_error_before_connected(exc)
+        time.sleep(PAUSE)
+
     def _was_ready(self) -> bool:
         return self.init_callback is None
 
