@@ -68,7 +68,8 @@ class EnduringConsumer(Consumer):
             self.on_close()
         self._cancel_connection_timer_entries()
         if self.hub is not None:
-            self.hub.on_tick.clear()  # or a callback of the broken connection raises for ever
+            # Those of the pool stay, since it adds them once; one of a broken connection might raise for ever.
+            self.hub.on_tick -= {tick for tick in self.hub.on_tick if tick.__module__.startswith("kombu.")}
             with _whatever_comes():
                 self.hub.reset()
         self.blueprint.restart(self)
