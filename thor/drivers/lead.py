@@ -20,6 +20,7 @@ from thor.leadership.elector import boottime
 from thor.leadership.term import Reign
 from thor.markets import transitions
 from thor.timing import Clock, ReplayClock
+from thor.timing.instants import MICROSECOND
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Lead:
         """Begin: read the schedule, ring the bells that were missed. `alive` is called while that takes its time."""
         self.term, self._clock, self._alive = reign.term, clock, alive
         now = clock.now()
-        decided_until = reign.decided_until or now
+        decided_until = reign.decided_until or now - MICROSECOND
         self._timetable = timetable or Timetable(decided_until)
         self._timetable.begin(decided_until)
         self._dispatcher = Dispatcher(

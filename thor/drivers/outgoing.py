@@ -162,5 +162,5 @@ def _message(run: Run, row: Row) -> Message:
 
 
 def _queue(row: Row) -> str:
-    """Return the queue that a line names, as the ledger's rows do; empty for the default one."""
-    return str(row.options.get("queue") or "")
+    """Return the queue that a line's messages go to, as the ledger's rows say it."""
+    return str(row.options["queue"])

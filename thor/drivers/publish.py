@@ -107,11 +107,11 @@ class Publisher:
         return isinstance(self._app.tasks.get(task), LedgerTask)
 
     def depth(self, queue: str) -> int | None:
-        """Return how many messages wait in a queue, the default one if it has no name; nothing if nobody can say."""
+        """Return how many messages wait in a queue; nothing where the broker does not say."""
         if self._producer is None:
             return None
         try:
-            queue, channel = queue or self._app.conf.task_default_queue, self._producer.channel
+            channel = self._producer.channel
             if isinstance(channel, RedisChannel):
                 return int(channel._size(queue))
             return int(channel.queue_declare(queue, passive=True).message_count)
@@ -187,7 +187,7 @@ class Publisher:
         _, _, embedded = built.body
         return Kind(
             line=line,
-            headers={**built.headers, **row.headers},
+            headers={**built.headers, **row.headers, "celery_beat_task": True},
             embedded=embedded,
             embedded_text=dumps(embedded),
             queue=self._queue_of(row),
@@ -198,7 +198,7 @@ class Publisher:
         """Return the queue of a line's messages; nothing for one with an exchange of its own."""
         if "exchange" in row.options or "routing_key" in row.options:
             return ""
-        return str(row.options.get("queue") or self._app.conf.task_default_queue)
+        return str(row.options["queue"])
 
     def _tell(self, messages: Sequence[Message]) -> None:
         """Let monitors know: one event message for many runs. They are told, not asked: a failure is theirs."""
@@ -207,7 +207,7 @@ class Publisher:
         try:
             for message in messages:
                 uid, row = str(message.uid), message.row
-                queue = row.options.get("queue") or self._app.conf.task_default_queue
+                queue = row.options["queue"]
                 self._events.send(
                     "task-sent",
                     uuid=uid,

@@ -53,8 +53,8 @@ class Timetable:
         self.cursor = decided_until
 
     def ended(self, pks: list[int]) -> None:
-        """Note that these lines switched themselves off: whoever switches them on again changes them."""
-        self._schedule.forget(pks)
+        """Let go of lines that switched themselves off: whoever switches one on again makes a new line of it."""
+        self.agenda.apply([], self._schedule.forget(pks), after=self.cursor)
 
 
 @contextmanager

@@ -12,18 +12,18 @@ The order of writes, and what a death in between leaves:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Greatest
 from django_celery_beat.models import PeriodicTask
 
 from thor.errors import ThorError
 from thor.jobs import binary
-from thor.jobs.models import LIVE, Run, State
+from thor.jobs.models import LIVE, Entry, Run, State
 from thor.leadership.models import Leader
 
 
@@ -64,7 +64,8 @@ class Planned:
 class Decision:
     """What to write: the rows, how far time is decided by them, what was published before, one-off tasks now done.
 
-    `next_due` is for people to see: the instant at which anything is due next.
+    `next_due` is for people to see: the instant at which anything is due next. A one-off line that is done has no
+    version any more, so whoever switches it on again has edited it.
     """
 
     term: int
@@ -85,6 +86,10 @@ class Written:
     state: str
 
 
+OVERLAP = "overlap"
+#: Overlaps in a row are one row of the ledger, a new one each minute.
+FOLDED = timedelta(minutes=1)
+
 COLUMNS = tuple(field.name for field in fields(Planned) if field.name != "blocked_by")
 
 _TYPES = {
@@ -101,6 +106,16 @@ _values = attrgetter(*_TYPES)
 _ALIVE = """
     SELECT 1 FROM jobs_run r WHERE r.entry = p.entry AND (
         (r.state = 'due' AND r.deadline_at > %(at)b) OR (r.state = 'started' AND p.blocked_by = 'live'))
+"""
+#: The newest row of the entry, if it is an overlap of the last minute: it takes the next one too. One row a minute is
+#: enough to see how long a body stands in the way, and the figures of the last minute still see it.
+_SKIPPED_BEFORE = """
+    SELECT r.seq, COALESCE(r.last_at, r.nominal_at) >= p.nominal_at AS is_counted
+      FROM (SELECT seq, state, reason, nominal_at, last_at FROM jobs_run
+             WHERE b.blocked AND entry = p.entry AND origin = '' AND nominal_at <= p.nominal_at
+             ORDER BY nominal_at DESC LIMIT 1) r
+     WHERE r.state = 'skipped' AND r.reason = 'overlap'
+       AND r.nominal_at < p.nominal_at AND r.nominal_at > p.nominal_at - interval '1 minute'
 """
 _INSTEAD = {
     "state": "CASE WHEN blocked THEN 'skipped' ELSE p.state END",
@@ -119,12 +134,23 @@ WITH reign AS (
 ), one_off AS (
     UPDATE django_celery_beat_periodictask SET enabled = false
      WHERE id = ANY(%(done)b::int[]) AND EXISTS (SELECT 1 FROM reign)
-), planned AS (
-    INSERT INTO jobs_run ({", ".join(COLUMNS)}, term, decided_at, attempt, hostname, result, error)
-    SELECT {", ".join(_INSTEAD.get(name, f"p.{name}") for name in COLUMNS)}, reign.term, %(at)b, 0, '', '', ''
+), ended AS (
+    UPDATE jobs_entry SET version = '' WHERE task_id = ANY(%(done)b::int[]) AND EXISTS (SELECT 1 FROM reign)
+), judged AS (
+    SELECT p.*, b.blocked, f.seq AS folds_into, f.is_counted
       FROM reign, unnest({", ".join(f"%({name})b::{kind}[]" for name, kind in _TYPES.items())})
         AS p({", ".join(_TYPES)}),
            LATERAL (SELECT p.state = 'due' AND p.blocked_by <> '' AND EXISTS ({_ALIVE}) AS blocked) b
+           LEFT JOIN LATERAL ({_SKIPPED_BEFORE}) f ON true
+), folded AS (
+    UPDATE jobs_run r SET last_at = j.last_at, count = r.count + j.number
+      FROM (SELECT folds_into, max(nominal_at) AS last_at, count(*) AS number
+              FROM judged WHERE NOT is_counted GROUP BY folds_into) j
+     WHERE r.seq = j.folds_into
+), planned AS (
+    INSERT INTO jobs_run ({", ".join(COLUMNS)}, term, decided_at, attempt, hostname, result, error)
+    SELECT {", ".join(_INSTEAD.get(name, f"p.{name}") for name in COLUMNS)}, reign.term, %(at)b, 0, '', '', ''
+      FROM reign, judged p WHERE p.folds_into IS NULL
     ON CONFLICT DO NOTHING
     RETURNING uid, seq, state
 )
@@ -166,6 +192,7 @@ def _decide_in_a_transaction(decision: Decision) -> list[Written]:
             raise Deposed
         if decision.done:
             PeriodicTask.objects.filter(id__in=decision.done).update(enabled=False)
+            Entry.objects.filter(task_id__in=decision.done).update(version="")
         if not decision.planned:
             return []
         return _insert(decision)
@@ -185,10 +212,24 @@ def _marks(decision: Decision) -> dict[str, object]:
 def _insert(decision: Decision) -> list[Written]:
     blocking = _blocking({row.entry for row in decision.planned if row.blocked_by}, decision.at)
     known = set(Run.objects.filter(uid__in=[row.uid for row in decision.planned]).values_list("uid", flat=True))
-    fresh = [_run(row, decision, blocking) for row in decision.planned if row.uid not in known]
+    runs = [_run(row, decision, blocking) for row in decision.planned if row.uid not in known]
+    fresh = [run for run in runs if run.reason != OVERLAP or not _folded(run)]
     Run.objects.bulk_create(fresh, ignore_conflicts=True)
     found = Run.objects.filter(uid__in=[run.uid for run in fresh]).values_list("uid", "seq", "state")
     return [Written(*row) for row in found.order_by("seq")]
+
+
+def _folded(run: Run) -> bool:
+    """Count a skipped run in the row of those skipped just before it; tell whether there is one."""
+    earlier = Run.objects.filter(entry=run.entry, origin="", nominal_at__lte=run.nominal_at).order_by("-nominal_at")
+    last = earlier.first()
+    if last is None or (last.state, last.reason) != (State.SKIPPED, OVERLAP):
+        return False
+    if run.nominal_at - last.nominal_at >= FOLDED:
+        return False
+    if (last.last_at or last.nominal_at) < run.nominal_at:
+        earlier.filter(seq=last.seq).update(last_at=run.nominal_at, count=F("count") + 1)
+    return True
 
 
 def _blocking(entries: set[UUID], at: datetime) -> dict[UUID, set[str]]:
@@ -204,5 +245,5 @@ def _run(row: Planned, decision: Decision, blocking: dict[UUID, set[str]]) -> Ru
     values = {name: getattr(row, name) for name in COLUMNS}
     against = {"live": set(LIVE), "due": {State.DUE}}.get(row.blocked_by, set())
     if row.state == State.DUE and blocking.get(row.entry, set()) & against:
-        values |= {"state": State.SKIPPED, "reason": "overlap"}
+        values |= {"state": State.SKIPPED, "reason": OVERLAP}
     return Run(**values, term=decision.term, decided_at=decision.at)

@@ -11,6 +11,8 @@ _subscribers: list[Subscriber] = []
 
 #: Expected facts of a busy house are for those who look closely; everything else is said aloud.
 QUIET = frozenset({"thor.run.started", "thor.run.succeeded", "thor.run.refused"})
+#: What a person has to mend.
+LOUD = frozenset({"thor.entry.unreadable", "thor.entry.unplannable"})
 
 
 def subscribe(subscriber: Subscriber) -> None:
@@ -25,7 +27,7 @@ def emit(name: str, **fields: Any) -> None:
 
 
 def _log(name: str, fields: dict[str, Any]) -> None:
-    level = logging.DEBUG if name in QUIET else logging.INFO
+    level = logging.DEBUG if name in QUIET else logging.WARNING if name in LOUD else logging.INFO
     if logger.isEnabledFor(level):
         logger.log(level, "%s %s", name, " ".join(f"{key}={value}" for key, value in fields.items()))
 

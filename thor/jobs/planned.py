@@ -90,5 +90,5 @@ def _identity(row: Row) -> dict[str, Any]:
         "name": row.name[:200],
         "task": row.task[:200],
         "market": row.timed.market,
-        "queue": str(row.options.get("queue") or ""),
+        "queue": str(row.options["queue"])[:200],
     }

@@ -6,7 +6,7 @@ from a rename; an edited line is decided from the moment of its edit on, so that
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +15,8 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from celery import current_app
 
 from thor.errors import ThorError
 from thor.jobs import events, lines
@@ -109,10 +111,10 @@ class Schedule:
             return self.look(at)
         return self._read(stale, at, writes=True, progress=lambda: None)
 
-    def forget(self, pks: Iterable[int]) -> None:
-        """Take these lines for changed at the next look, whatever they say then."""
-        for pk in pks:
-            self._stamps[pk] = None
+    def forget(self, pks: Sequence[int]) -> list[UUID]:
+        """Take these lines for new at the next look, whatever they say then; return who they were."""
+        self._stamps.update(dict.fromkeys(pks))
+        return [self._ids.pop(pk) for pk in pks if pk in self._ids]
 
     def _everything(self, at: datetime, writes: bool, progress: Progress) -> Changes:
         changes, found = Changes([], []), lines.stamped()
@@ -313,12 +315,21 @@ def _json(text: str, kind: type) -> Any:
 
 def _options(line: Line, spec: JobSpec | None) -> dict[str, Any]:
     queue = line.queue if line.queue is not None or spec is None else spec.queue
-    return _shared_options(queue, line.exchange, line.routing_key, line.priority)
+    return _shared_options(line.task, queue, line.exchange, line.routing_key, line.priority)
 
 
-@lru_cache(maxsize=1024)
-def _shared_options(*values: Any) -> dict[str, Any]:
-    return {name: value for name, value in zip(_OPTIONS, values, strict=True) if value is not None}
+@lru_cache(maxsize=4096)
+def _shared_options(task: str, *values: Any) -> dict[str, Any]:
+    """Return where messages go as `apply_async` would say: the line, else the task, else the app's `task_routes`."""
+    own = {name: value for name, value in zip(_OPTIONS, values, strict=True) if value is not None}
+    declared = current_app.tasks.get(task)
+    for name in _OPTIONS:
+        value = getattr(declared, name, None)
+        if value is not None:
+            own.setdefault(name, value)
+    route = current_app.amqp.router.route(dict(own), task, (), {})
+    found = {name: route[name] for name in _OPTIONS if route.get(name) is not None}
+    return {**found, "queue": str(found["queue"].name)}
 
 
 @lru_cache(maxsize=4096)

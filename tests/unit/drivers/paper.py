@@ -40,8 +40,17 @@ class Ledger:
     decided_until: datetime | None = None
     published_seq: int = 0
     rows: dict[UUID, Paper] = field(default_factory=dict)
+    unsynced: list[tuple[datetime, datetime | None, int, list[UUID]]] = field(default_factory=list)
+
+    def crash(self) -> None:
+        """Take back the decisions of the last second: no commit that waits for the disk came after them."""
+        while self.unsynced and self.unsynced[-1][0] >= self.clock.now() - timedelta(seconds=1):
+            _, self.decided_until, self.published_seq, uids = self.unsynced.pop()
+            for uid in uids:
+                del self.rows[uid]
 
     def raise_term(self) -> Begun:
+        self.unsynced.clear()
         self.term += 1
         return Begun(self.term, self.decided_until, self.published_seq)
 
@@ -51,6 +60,8 @@ class Ledger:
     def decide(self, decision: Decision) -> list[Written]:
         if decision.term != self.term:
             raise Deposed
+        new = [row.uid for row in decision.planned if row.uid not in self.rows]
+        self.unsynced.append((self.clock.now(), self.decided_until, self.published_seq, new))
         if decision.until is not None:
             self.decided_until = max(self.decided_until or decision.until, decision.until)
         self.published_seq = max(self.published_seq, decision.published_seq)
@@ -68,8 +79,9 @@ class Ledger:
         return row.state == State.DUE and row.deadline_at > self.clock.now()
 
     def claim(self, uid: UUID) -> None:
-        row = self.rows[uid]
-        if self.is_claimable(row):
+        row = self.rows.get(uid)
+        if row is not None and self.is_claimable(row):
+            self.unsynced.clear()
             row.state, row.starts = State.SUCCEEDED, row.starts + 1
 
     def miss_overdue(self) -> None:

@@ -44,7 +44,7 @@ class Node:
         self.reign = Reign(elector=elector, publisher=self, clock=world.clock)  # type: ignore[arg-type]
         self.reign._wake = Mock()  # time passes in the world, not in here
         self.is_database_away = self.is_frozen = self.is_turning = False
-        self.next_decision = ""
+        self.next_decision, self.is_connection_broken = "", False
         self.refuses, self.sends_some = False, False
         self.on_step: dict[str, Callable[[], None]] = {}
 
@@ -67,6 +67,9 @@ class Node:
             self.world.current, self.is_turning = before, False
 
     def ask_database(self) -> None:
+        if self.is_connection_broken:
+            self.is_connection_broken = False
+            raise OperationalError("the server closed the connection unexpectedly")
         if self.is_database_away:
             raise OperationalError("the database is away")
 
@@ -143,6 +146,12 @@ class World:
         """Edit a line, as a person would."""
         self.lines[row.id] = row
         self.change += 1
+
+    def crash_the_database(self) -> None:
+        """Take from the database what it has not written to its disk yet, and from everybody the connection."""
+        self.ledger.crash()
+        for node in self.nodes:
+            node.is_connection_broken = True
 
     def close(self) -> None:
         """Put the real database back."""
@@ -233,8 +242,8 @@ class _Seen:
     def look_at_edits(self, at: datetime) -> Changes:
         return self.look(at)
 
-    def forget(self, pks: list[int]) -> None:
-        """Have no line that ends by itself."""
+    def forget(self, pks: list[int]) -> list[UUID]:
+        return []  # no line here ends by itself
 
     def look(self, at: datetime, *, writes: bool = True, progress: Callable[[], None] = lambda: None) -> Changes:
         lines = self._world._asked(self._world.lines)
@@ -263,5 +272,5 @@ def _line(name: str, period: int, catch_up: Any = Skip()) -> Row:  # noqa: B008 
     return Row(
         pk=key.int % 10**6, name=name,
         timed=Entry(id=key, cadence=Every(seconds=period), since=START, catch_up=catch_up),
-        task="work", args=[], kwargs={}, options={}, headers={}, one_off=False, version="", spec=None,
+        task="work", args=[], kwargs={}, options={"queue": "default"}, headers={}, one_off=False, version="", spec=None,
     )  # fmt: skip

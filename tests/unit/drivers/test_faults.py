@@ -51,6 +51,16 @@ def without_a_row(world: World) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("step", ["planned", "decided", "published"])
+def test_decisions_that_a_crash_takes_back_are_made_again(world: World, step: str) -> None:
+    leader(world).on_step[step] = world.crash_the_database
+
+    world.pass_time(10)
+
+    assert without_a_row(world) == []
+    assert forgotten(world) == []
+
+
 def test_without_faults_each_slot_has_a_row_and_a_message(world: World) -> None:
     world.pass_time(10)
 

@@ -95,6 +95,15 @@ class Protocol(RuleBasedStateMachine):
         self.node(number).is_database_away = away
         self.world.pass_time(1)
 
+    @rule(moment=st.sampled_from(["", "decided", "published"]))
+    def crash_the_database(self, moment: str) -> None:
+        """Let the database forget what was decided just now, between two turns or in the middle of one."""
+        if moment and self.world.nodes:
+            self.node(0).on_step[moment] = self.world.crash_the_database
+        else:
+            self.world.crash_the_database()
+        self.world.pass_time(1)
+
     @precondition(lambda self: self.world.nodes)
     @rule(number=NODES, fate=st.sampled_from(["refused", "unanswered"]))
     def break_off_a_decision(self, number: int, fate: str) -> None:
