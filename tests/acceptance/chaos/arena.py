@@ -58,7 +58,7 @@ class Arena(House):
     def __init__(self, folder: Path, postgres: Postgres | None, rng: random.Random) -> None:
         """Start the servers; no process of Thor runs yet."""
         super().__init__(folder, postgres.url if postgres else "")
-        self.postgres, self._rng = postgres, rng
+        self.postgres = postgres
         self.redis, self._wires = Forgetful(folder), Wires()
         self.faults: list[WorkerFault] = []
         self.crashes: list[str] = []
@@ -75,6 +75,8 @@ class Arena(House):
             "CHAOS_LOG": str(self.log_path),
         }
         self.roles = {name: Role(name, self._lay(name)) for name in (*BEATS, *WORKERS)}
+        # One series for each role: the order in which they start again is the machine's.
+        self._series = {name: random.Random(rng.random()) for name in self.roles}
         lib = library() if postgres else None
         self.has_clocks = lib is not None
         for role in self.roles.values() if lib else ():
@@ -213,12 +215,13 @@ class Arena(House):
             self.instants.append((now, time.time()))
 
     def _failpoint(self, role: Role) -> str:
-        if self._rng.random() < (0.4 if role.name in BEATS else 0.7):
+        rng = self._series[role.name]
+        if rng.random() < (0.4 if role.name in BEATS else 0.7):
             return ""
         if role.name in WORKERS:
-            return f"{self._rng.choice(WORKER_STEPS)}:kill:{self._rng.randint(150, 500)}"
-        step, action = self._rng.choice(BEAT_STEPS), self._rng.choice(("kill", "kill", "stop"))
-        return f"{step}:{action}:{self._rng.randint(1, 400 if step == 'sending' else 12)}"
+            return f"{rng.choice(WORKER_STEPS)}:kill:{rng.randint(150, 500)}"
+        step, action = rng.choice(BEAT_STEPS), rng.choice(("kill", "kill", "stop"))
+        return f"{step}:{action}:{rng.randint(1, 400 if step == 'sending' else 12)}"
 
     def _lay(self, name: str) -> dict[str, Wire]:
         # No fault parts a worker from Redis, and each run crosses that way many times: it goes without a wire.
