@@ -74,6 +74,7 @@ def _database() -> dict[str, Any]:
     options.setdefault("keepalives_idle", 5)
     options.setdefault("keepalives_interval", 2)
     options.setdefault("keepalives_count", 3)
+    options.setdefault("tcp_user_timeout", 10_000)  # the same for a statement that was sent and never arrived
     return found
 
 
