@@ -12,7 +12,7 @@ from thor.drivers.memory import BrokerMemory
 from thor.drivers.publish import Publisher
 from thor.drivers.timer import Timer
 from thor.drivers.timetable import Timetable
-from thor.jobs import events
+from thor.jobs import controls, events
 from thor.jobs.ledger import SILENCE
 from thor.jobs.models import Control
 from thor.leadership import term
@@ -141,6 +141,7 @@ class Lead:
         gate.settle(now)
         self._next_edge = gate.next_edge_at(now)
         self._dispatcher.forget_prepared()
+        controls.begin_pauses(self._dispatcher.decided_until)
         moved, gone = self._timetable.read(now, announced=announced, alive=self._alive)
         resumed = self._dispatcher.settle_pauses(moved)
         Control.objects.filter(entry_id__in=[row.id for row in resumed]).update(resumed_at=None)

@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import DateTimeField, F, OuterRef, Subquery, Value
+from django.db.models.functions import Greatest, Least
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from thor.errors import ThorError
@@ -27,7 +29,9 @@ def pause_entry(entry: Entry, *, by: str, reason: str, at: datetime) -> Control:
     with transaction.atomic():
         control, _ = Control.objects.get_or_create(entry=entry)
         if not control.paused:
-            control.paused, control.paused_at, control.resumed_at = True, at, None
+            # A pause that the leader has not written down yet goes on: what it dropped must not be forgotten.
+            control.paused_at = at if control.resumed_at is None else control.paused_at
+            control.paused, control.resumed_at = True, None
         control.paused_by, control.reason = by[:150], reason[:500]
         control.save()
         _show(entry, enabled=False)
@@ -47,6 +51,16 @@ def resume_entry(entry: Entry, *, by: str, at: datetime) -> Control:
         PeriodicTasks.update_changed()
     events.emit("thor.entry.resumed", entry=entry.name, by=by)
     return control
+
+
+def begin_pauses(decided_until: datetime) -> None:
+    """Let pauses that nobody saw begin where time was decided until: what fell due before is dropped with them.
+
+    An entry that is younger than that has nothing to drop before it was made.
+    """
+    since = Subquery(Entry.objects.filter(pk=OuterRef("entry_id")).values("since")[:1])
+    unseen = Control.objects.filter(paused=True, paused_at__gt=decided_until)
+    unseen.update(paused_at=Least(F("paused_at"), Greatest(Value(decided_until, DateTimeField()), since)))
 
 
 def _show(entry: Entry, *, enabled: bool) -> None:

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from thor.leadership.models import Leader
@@ -25,8 +25,14 @@ def installation() -> uuid.UUID:
 
 
 def raise_term(holder: str, *, at: datetime) -> Reign:
-    """Begin a reign: raise the term and return what is decided and published so far."""
+    """Begin a reign: raise the term and return what is decided and published so far.
+
+    It fails where that takes longer than a second: the lease is worth little by then, and another may be luckier.
+    """
     with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '1s'")
         Leader.objects.get_or_create(id=1)
         Leader.objects.filter(id=1).update(term=F("term") + 1, holder=holder, since=at)
         row = Leader.objects.get(id=1)

@@ -10,7 +10,7 @@ from django_celery_beat.models import PeriodicTask
 from tests.integration.drivers.conftest import START, World, states
 from thor.drivers.reign import Reign
 from thor.jobs import requests
-from thor.jobs.controls import NoSuchEntry, find_entry, pause_entry
+from thor.jobs.controls import NoSuchEntry, find_entry, pause_entry, resume_entry
 from thor.jobs.models import Run, State
 from thor.leadership.elector import Elector
 from thor.leadership.models import Leader
@@ -174,3 +174,41 @@ def test_a_stretch_that_may_have_been_purged_is_refused(world: World, every: Eve
 
     with pytest.raises(requests.TooOld, match="for 2 days"):
         requests.backfill("own", start=START - timedelta(days=3), end=START, by="x", clock=world.clock)
+
+
+def test_what_fell_due_before_a_pause_while_nobody_led_is_dropped_with_it(world: World, every: Every) -> None:
+    every(10)
+    world.new_leader()
+    world.after(10)
+    world.lead = None
+    world.clock.advance(timedelta(seconds=25))  # 20 and 30 fall due, and nobody decides
+    pause_entry(find_entry("own"), by="trader", reason="news", at=world.clock.now())
+    world.clock.advance(timedelta(seconds=10))  # 40 is paused
+
+    world.new_leader()
+    world.turn()
+    resume_entry(find_entry("own"), by="trader", at=world.clock.now())
+    world.after(1)
+
+    assert [(run.state, run.reason, run.count) for run in Run.objects.order_by("nominal_at")] == [
+        ("due", "", 1),
+        ("skipped", "paused", 3),
+    ]
+
+
+def test_a_pause_that_is_taken_up_again_unseen_is_one(world: World, every: Every) -> None:
+    every(10)
+    world.new_leader()
+    world.after(10)
+    entry = find_entry("own")
+    pause_entry(entry, by="trader", reason="news", at=world.clock.now())
+    world.after(10)  # 20 is paused
+    resume_entry(entry, by="trader", at=world.clock.now())
+    world.clock.advance(timedelta(seconds=1))
+    pause_entry(entry, by="trader", reason="more news", at=world.clock.now())  # before any leader looks
+    world.after(10)  # 30 is paused
+
+    resume_entry(entry, by="trader", at=world.clock.now())
+    world.after(1)
+
+    assert [(run.state, run.count) for run in Run.objects.order_by("nominal_at")] == [("due", 1), ("skipped", 2)]

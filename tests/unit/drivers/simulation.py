@@ -174,6 +174,7 @@ class World:
             "thor.drivers.timetable.Schedule": lambda: _Seen(self),
             "thor.drivers.lead.PeriodicTasks": Mock(last_change=lambda: self._asked(self.change)),
             "thor.drivers.lead.Control": Mock(),
+            "thor.drivers.lead.controls": Mock(begin_pauses=lambda until: self._asked(None)),
             "thor.drivers.lead.gate": Mock(next_edge_at=lambda at: self._asked(None)),
             "thor.drivers.lead.transitions": Mock(next_transition_at=lambda at: self._asked(None)),
             "thor.drivers.lead.chores": Mock(sweep=lambda **_: self._asked(self.ledger.miss_overdue())),
