@@ -27,8 +27,8 @@ from thor.jobs.models import Entry
 from thor.jobs.registry import specs
 from thor.jobs.spec import JobSpec
 from thor.markets.sessions import sessions_of
+from thor.timing import Cadence, Sessions, Window, jittered, parse_window
 from thor.timing import Entry as TimedEntry
-from thor.timing import Sessions, Window, parse_window
 
 #: What makes a line unreadable: arguments that are no JSON, a window, zone or market that does not exist.
 #: Who reports progress while a long schedule is read.
@@ -231,8 +231,10 @@ _when = attrgetter(*When._fields)
 
 @lru_cache(maxsize=4096)
 def _fingerprint(when: When, job: str) -> str:
-    own = None if job else when.enabled
-    cadence = cadence_of(when, specs().get(job)).text()
+    spec = specs().get(job)
+    cadence, own = cadence_of(when, spec).text(), None if job else when.enabled
+    if spec is not None and spec.jitter:
+        cadence += f" + {spec.jitter}"
     seen = (cadence, own, when.start_time, when.expires, when.one_off, when.window, when.market, bool(when.paused))
     return hashlib.blake2b(repr(seen).encode(), digest_size=12).hexdigest()
 
@@ -288,7 +290,7 @@ def _timed(line: Line, spec: JobSpec | None) -> TimedEntry:
         policies = {"deadline": timedelta(seconds=line.expire_seconds)}
     return TimedEntry(
         id=line.entry,
-        cadence=cadence_of(line, spec),
+        cadence=_cadence(line, spec),
         since=line.since,
         window=_window(line.window),
         sessions=sessions_of(line.market) if line.market else None,
@@ -298,6 +300,11 @@ def _timed(line: Line, spec: JobSpec | None) -> TimedEntry:
         paused=bool(line.paused),
         **policies,
     )
+
+
+def _cadence(line: Line, spec: JobSpec | None) -> Cadence:
+    cadence = cadence_of(line, spec)
+    return jittered(cadence, line.entry, spec.jitter) if spec is not None and spec.jitter else cadence
 
 
 @lru_cache(maxsize=1024)

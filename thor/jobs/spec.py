@@ -12,6 +12,7 @@ from typing import Any
 from thor.errors import ThorError
 from thor.jobs import middleware
 from thor.timing import All, Always, Cadence, Cron, During, Every, Latest, OncePerSession, Skip, Window
+from thor.timing.entry import FIXED_TIME_GRACE
 
 ALSO_AT = frozenset({"session_end", "break_start"})
 LONGEST_TIME_LIMIT = timedelta(minutes=30)
@@ -34,7 +35,8 @@ class Overlap(StrEnum):
 class JobSpec:
     """One job: its name, its body, when and where it is due, and its policies.
 
-    `markets` is "venues", "control", a tuple of market keys, or None for work that belongs to no market.
+    `markets` is "venues", "control", a tuple of market keys, or None for work that belongs to no market. `jitter`
+    spreads the entries of the job: each is later than its cadence by a share of it, always the same.
     """
 
     name: str
@@ -46,6 +48,7 @@ class JobSpec:
     also_at: frozenset[str] = frozenset()
     catch_up: Skip | Latest | All = field(default_factory=Skip)
     deadline: timedelta | None = None
+    jitter: timedelta = timedelta(0)
     overlap: Overlap = Overlap.SKIP
     queue: str = "default"
     repeatable: bool = False
@@ -105,11 +108,16 @@ def _refuse_what_cannot_be_kept(spec: JobSpec) -> None:
     if not isinstance(spec.cadence, (Every, Cron, OncePerSession)):
         raise BadJob(f"job {spec.name!r}: cadence must be Every, Cron or OncePerSession, not {spec.cadence!r}.")
     period = spec.cadence.period
-    needs_market = isinstance(spec.window, During) or isinstance(spec.cadence, OncePerSession) or spec.also_at
+    is_once = isinstance(spec.cadence, OncePerSession)
+    needs_market = isinstance(spec.window, During) or is_once or spec.also_at
     refusals = (
         (
             isinstance(spec.cadence, Every) and period is not None and period < timedelta(seconds=1),
             "a period under one second is refused; use one second or more",
+        ),
+        (
+            not timedelta(0) <= spec.jitter < (period or FIXED_TIME_GRACE) or bool(spec.jitter and is_once),
+            "jitter must be shorter than the period, under ten minutes for fixed times, and none once a session",
         ),
         (not spec.window.can_open(), f"the window {spec.window.text()} can never open; turn its edges round"),
         (bool(needs_market) and spec.markets is None, 'it depends on sessions, so name its markets, e.g. "venues"'),

@@ -34,6 +34,7 @@ from thor.timing.catchup import All, CatchUp, Latest, Skip
 from thor.timing.clock import Clock, ManualClock, ReplayClock, SystemClock
 from thor.timing.edges import BadWindow
 from thor.timing.instants import EPOCH, micros
+from thor.timing.jitter import jittered
 from thor.timing.occurrence import Dropped, Occurrence, Reason, run_id
 from thor.timing.phase import POST_CLOSE, PRE_CLOSE, PRE_OPEN, Phase, PhaseSpan, phase_spans
 from thor.timing.plan import Entry, Plan, next_at, occurrences, plan
@@ -75,6 +76,7 @@ __all__ = [
     "SystemClock",
     "Window",
     "WindowSpan",
+    "jittered",
     "micros",
     "next_at",
     "occurrences",
