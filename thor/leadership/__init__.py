@@ -15,7 +15,9 @@ What can go wrong, and what then happens:
 | the leader is killed                     | the lease expires; a standby raises the term and publishes what is owed  |
 | the leader is stopped, then continued    | its trust has run out: it follows; a decision in hand meets a newer term |
 | Redis cannot be reached                  | nobody gains the lease; the leader stands down when its trust ends       |
-| the database cannot be reached           | nothing is decided; after 3 s the leader releases and holds back for 5 s |
+| the database cannot be reached           | nothing is decided; after 3 s the leader releases and holds back for 5 s, |
+|                                          | or until nobody has taken the lease for 1.5 s                            |
+| a release, an edit is announced and lost | everybody looks by themselves four times a second                        |
 | two leaders at once, whatever the reason | the older term's statements touch no row                                 |
 
 `clock.py` gives each process its clock: the system's, or a replay's, whose origin all processes share through Redis.
