@@ -10,6 +10,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from thor.drivers.envelope import Message
 from thor.drivers.lead import Lead
 from thor.drivers.publish import PublishFailed
+from thor.drivers.timetable import Timetable
 from thor.jobs.models import Run
 from thor.leadership.term import raise_term
 from thor.timing import Clock, ManualClock
@@ -61,10 +62,11 @@ class World:
         self.broker = CollectingPublisher()
         self.lead: Any = None
 
-    def new_leader(self) -> Lead:
-        """Begin a new reign."""
+    def new_leader(self, timetable: Timetable | None = None) -> Lead:
+        """Begin a new reign, with what was known while standing by."""
         reign = raise_term("tester", at=self.clock.wall())
-        self.lead = Lead(reign, publisher=self.broker, clock=self.clock)  # type: ignore[arg-type]
+        publisher: Any = self.broker
+        self.lead = Lead(reign, publisher=publisher, clock=self.clock, timetable=timetable)
         return self.lead
 
     def after(self, seconds: float) -> list[str]:

@@ -142,3 +142,36 @@ def test_a_leader_that_cannot_reach_the_lease_trusts_it_to_the_end_and_no_longer
 
 def test_identities_are_new_for_each_start(world: World) -> None:
     assert Elector(world.lease, TTL).identity != Elector(world.lease, TTL).identity
+
+
+def test_holding_back_ends_when_nobody_else_wants_the_lease(world: World) -> None:
+    alone = world.elector("a")
+    alone.campaign()
+    alone.give_way()
+
+    world.now += 1.4
+    assert not alone.campaign()
+    world.now += 0.2
+    assert alone.campaign()
+
+
+def test_holding_back_goes_on_while_somebody_else_has_the_lease(world: World) -> None:
+    first, standby = world.elector("a"), world.elector("b")
+    first.campaign()
+    first.give_way()
+    standby.campaign()
+
+    for _ in range(4):
+        world.now += 1
+        world.living(standby).renew()
+        assert not first.campaign()
+
+
+def test_a_standby_learns_when_the_lease_will_be_free(world: World) -> None:
+    leader, standby = world.elector("a"), world.elector("b")
+    assert standby.free_in() == timedelta(0)
+
+    leader.campaign()
+    world.now += 1.2
+
+    assert standby.free_in() == pytest.approx(timedelta(seconds=0.3), abs=timedelta(milliseconds=1))
