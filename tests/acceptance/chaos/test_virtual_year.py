@@ -187,7 +187,7 @@ def _id(number: int) -> UUID:
 def _line(name: str, timed: Entry) -> Row:
     return Row(
         pk=timed.id.int % 10**6, name=name, timed=replace(timed, catch_up=Skip()), task="work", args=[], kwargs={},
-        options={}, headers={}, one_off=False, version="", spec=None,
+        options={"queue": "default"}, headers={}, one_off=False, version="", spec=None,
     )  # fmt: skip
 
 
