@@ -24,7 +24,7 @@ class Agenda:
     def __init__(self) -> None:
         self.rows: dict[UUID, Row] = {}
         self._instants: list[datetime] = []
-        self._due: dict[datetime, list[UUID]] = {}
+        self._due: dict[datetime, dict[UUID, None]] = {}  # in order, and each once
         self._places: dict[UUID, datetime] = {}
 
     def apply(self, changed: Iterable[Row], gone: Iterable[UUID], *, after: datetime) -> list[Row]:
@@ -45,11 +45,10 @@ class Agenda:
             return
         lines = self._due.get(at)
         if lines is None:
-            lines = self._due[at] = []
+            lines = self._due[at] = {}
             heapq.heappush(self._instants, at)
-        if self._places.get(row.id) != at:
-            lines.append(row.id)
-            self._places[row.id] = at
+        lines[row.id] = None
+        self._places[row.id] = at
 
     def take_due(self, now: datetime) -> Iterator[Row]:
         """Take out the lines that are due; the caller puts each back with its next time."""

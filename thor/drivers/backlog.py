@@ -22,6 +22,8 @@ from thor.leadership.elector import boottime
 AHEAD, LEAST = 0.5, 50
 #: For how many seconds the best rate is remembered.
 MEMORY = 10.0
+#: After so many seconds without a message a queue is not looked at any more, until there is one.
+IDLE = 60.0
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class Flow:
     sent: int = 0
     looked_at: float = 0.0
     held: int = 0
+    busy_at: float = 0.0
     rates: deque[tuple[float, float]] = field(default_factory=deque)
 
     def look(self, depth: int, now: float) -> None:
@@ -41,6 +44,8 @@ class Flow:
             self.rates.append((now, max(0, self.depth + self.sent - depth) / elapsed))
         while self.rates and self.rates[0][0] < now - MEMORY:
             self.rates.popleft()
+        if depth or self.sent or self.held or not self.busy_at:
+            self.busy_at = now
         self.depth, self.sent, self.looked_at = depth, 0, now
 
     @property
@@ -63,12 +68,14 @@ class Backlog:
         self._flow(queue).sent += number
 
     def look(self) -> None:
-        """Look at each queue."""
-        for queue, flow in self._flows.items():
+        """Look at each queue; forget those that have been idle for a while."""
+        for queue, flow in list(self._flows.items()):
             was_full, depth = self.is_full(queue), self._measure(queue)
             if depth is not None:
                 flow.look(depth, self._now())
             self.changes += was_full != self.is_full(queue)
+            if flow.busy_at < flow.looked_at - IDLE:
+                del self._flows[queue]
 
     def hold(self, held: dict[str, int]) -> None:
         """Learn how many runs wait in the ledger for room in each queue: newcomers wait with them."""

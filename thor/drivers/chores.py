@@ -1,5 +1,7 @@
 """What the leader does on the side: end runs that nobody ended, and keep the columns that people look at."""
 
+from datetime import timedelta
+
 from django.db import connection, transaction
 from django.db.models import F
 from django_celery_beat.models import PeriodicTask
@@ -7,10 +9,17 @@ from django_celery_beat.models import PeriodicTask
 from thor.drivers.dispatch import Dispatcher
 from thor.jobs import binary, events, ledger
 
+#: How long it is tried to show that a line has fired.
+REMEMBERED = timedelta(minutes=1)
+
 _SHOW = """
 UPDATE django_celery_beat_periodictask t
    SET last_run_at = v.at, total_run_count = t.total_run_count + v.number
-  FROM unnest(%(id)b::int[], %(at)b::timestamptz[], %(number)b::int[]) AS v(id, at, number) WHERE t.id = v.id
+  FROM (SELECT id, at, number FROM unnest(%(id)b::int[], %(at)b::timestamptz[], %(number)b::int[]) AS f(id, at, number)
+          JOIN django_celery_beat_periodictask USING (id)
+           FOR UPDATE OF django_celery_beat_periodictask SKIP LOCKED) v
+ WHERE t.id = v.id
+RETURNING t.id
 """
 
 
@@ -37,4 +46,7 @@ def show_last_runs(dispatcher: Dispatcher) -> None:
                 PeriodicTask.objects.filter(pk=pk).update(**changes)
         return
     instants, numbers = zip(*fired.values(), strict=True)
-    binary.execute(_SHOW, {"id": list(fired), "at": list(instants), "number": list(numbers)})
+    shown = binary.execute(_SHOW, {"id": list(fired), "at": list(instants), "number": list(numbers)})
+    # A line that somebody is saving just now is shown next time: nobody waits for him; one that was deleted, never.
+    left, since = fired.keys() - {pk for (pk,) in shown}, max(instants) - REMEMBERED
+    dispatcher.fired = {pk: fired[pk] for pk in left if fired[pk][0] > since}

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from thor.drivers.batch import Batch, gather, scatter
+from thor.drivers.batch import SLICE, Batch, gather, scatter
 from thor.drivers.outgoing import Outgoing
 from thor.drivers.publish import Publisher
 from thor.drivers.timetable import Timetable
 from thor.failpoints import reach
+from thor.jobs import outbox
 from thor.jobs.decision import Decision, Planned, Written, decide
 from thor.jobs.models import Lane, State
 from thor.jobs.planned import dropped_row
@@ -20,6 +21,8 @@ from thor.timing import Clock, ReplayClock, plan
 
 #: What is due this soon is not worth preparing: it would be late by the time that takes.
 TOO_SOON = timedelta(milliseconds=5)
+#: What is due later than this is not prepared yet: it would be prepared anew at every edit until then.
+TOO_FAR = timedelta(seconds=2)
 #: What was prepared and is late by this much is planned anew, together with what fell due since.
 STALE = timedelta(milliseconds=500)
 
@@ -40,8 +43,9 @@ class Dispatcher:
         self._changes = 0
 
     def advance(self, now: datetime) -> None:
-        """Write down that time has passed, after a turn in which everything due was decided."""
-        if now >= self.decided_until:
+        """Write down that time has passed, where everything due until then is decided: an edit may just have come."""
+        due_at = self.next_due()
+        if now >= self.decided_until and (due_at is None or due_at > now):
             self._decide([], until=now)
             self._decided(now)
 
@@ -52,12 +56,16 @@ class Dispatcher:
     def prepare(self, now: datetime) -> None:
         """Gather what is due next ahead of its instant, unless that is now; in a replay time leaps, so never."""
         due_at = self._agenda.next_due()
-        if self._ahead or due_at is None or due_at < now + TOO_SOON or isinstance(self._clock, ReplayClock):
+        if self._ahead or due_at is None or isinstance(self._clock, ReplayClock):
+            return
+        if not now + TOO_SOON <= due_at <= now + TOO_FAR:
             return
         self._ahead = batch = self._gather(due_at)
         self._changes = self.outgoing.changes
-        if not self.outgoing.is_behind:
-            self._parcels = self._publisher.pack([batch.messages[one.uid] for one in batch.planned if _goes_out(one)])
+        messages = [batch.messages[one.uid] for one in batch.planned if _goes_out(one)]
+        for first in range(0, 0 if self.outgoing.is_behind else len(messages), SLICE):
+            self._alive()
+            self._parcels |= self._publisher.pack(messages[first : first + SLICE])
 
     def forget_prepared(self) -> None:
         """Put back what was gathered ahead: the lines are about to change."""
@@ -121,11 +129,12 @@ class Dispatcher:
         self.decided_until = self._timetable.cursor = max(self.decided_until, until)
 
     def _paused_slots(self, row: Row) -> list[Planned]:
+        """Return the row of what a pause dropped: from its first slot that is in no row to where the line goes on."""
         paused_at, resumed_at = row.pauses or (row.timed.since, row.timed.since)
-        entry = replace(row.timed, since=paused_at, paused=True)
-        return [
-            dropped_row(row, dropped, self._clock) for dropped in plan(entry, after=paused_at, now=resumed_at).dropped
-        ]
+        until = max(resumed_at, row.timed.since)
+        after = outbox.spoken_until(row.id, paused_at, until)
+        found = plan(replace(row.timed, since=paused_at, paused=True), after=after, now=until)
+        return [dropped_row(row, dropped, self._clock) for dropped in found.dropped]
 
     def _decide(
         self, planned: Sequence[Planned], done: Sequence[int] = (), until: datetime | None = None

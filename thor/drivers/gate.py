@@ -19,7 +19,7 @@ from django_celery_beat.models import PeriodicTask
 
 from thor.jobs import controls, events
 from thor.jobs.models import Entry
-from thor.jobs.schedule import is_in_window, is_paused, window_of
+from thor.jobs.schedule import UNREADABLE, is_in_window, is_paused, window_of
 
 #: Windows are looked ahead this far for their next edge; nothing is lost by looking again then.
 HORIZON = timedelta(days=8)
@@ -28,7 +28,7 @@ HORIZON = timedelta(days=8)
 def settle(at: datetime, *, market: str | None = None) -> list[str]:
     """Bring the lines of `market`, or of all, to what they should be at `at`; return the names of those toggled."""
     with transaction.atomic():
-        toggled = [entry for entry in _lines(market) if _settle_one(entry, at)]
+        toggled = [entry for entry in _readable(_lines(market)) if _settle_one(entry, at)]
     for entry in toggled:
         events.emit("thor.gate.moved", entry=entry.name, enabled=entry.gated, at=at.isoformat())
     return [entry.name for entry in toggled]
@@ -36,13 +36,23 @@ def settle(at: datetime, *, market: str | None = None) -> list[str]:
 
 def next_edge_at(at: datetime) -> datetime | None:
     """Return the next instant at which some window opens or closes."""
-    edges = (edge for entry in _lines(None) for edge in _edges(entry, at))
+    edges = (edge for entry in _readable(_lines(None)) for edge in _edges(entry, at))
     return min(edges, default=None)
 
 
 def open_gate(market: str, at: datetime, **_: Any) -> None:
     """Move the lines of a market that opened, closed or changed its phase: the receiver of its signals."""
     settle(at, market=market)
+
+
+def _readable(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """Leave out entries whose window or market cannot be read; the schedule says which, and why."""
+    for entry in entries:
+        try:
+            window_of(entry)
+        except UNREADABLE:
+            continue
+        yield entry
 
 
 def _settle_one(entry: Entry, at: datetime) -> bool:

@@ -33,6 +33,8 @@ SHOW = timedelta(seconds=4)
 ADVANCE = timedelta(seconds=5)
 RECALL = timedelta(seconds=0.3)
 PUBLISH_AGAIN = timedelta(seconds=0.5)
+#: Seconds without a sweep after which nobody's silence says anything.
+STOOD_STILL = 3.0
 #: A moment is quiet if nothing is due for so long.
 QUIET = timedelta(seconds=0.05)
 #: How long a chore waits for a quiet moment.
@@ -69,9 +71,9 @@ class Lead:
         self._outgoing = self._dispatcher.outgoing
         self._memory = BrokerMemory(str(term.installation()))
         self._remembered = reign.published_seq
-        self._began = boottime()
+        self._heard_since = self._swept_at = boottime()
         self._seen_change: datetime | None = None
-        self._has_fired, self._turned_at = False, now
+        self._has_fired, self._has_read, self._turned_at = False, False, now
         self._warn_if_time_is_behind(now)
         self._read_all, self._recall, self._again = Timer(READ_ALL, at_once=False), Timer(RECALL), Timer(PUBLISH_AGAIN)
         self._look = Timer(LOOK, at_once=False, patience=PATIENCE)
@@ -133,8 +135,13 @@ class Lead:
         self._outgoing.release()
 
     def _sweep(self) -> None:
-        # Workers may have been silent because the database was away; they get the time to be heard again.
-        chores.sweep(with_lost=boottime() - self._began > SILENCE.total_seconds())
+        # Workers may have been silent because the database was away, or stood still under this very turn; they get the
+        # time to be heard again.
+        now, before = boottime(), self._swept_at
+        self._swept_at = now
+        if now - before > STOOD_STILL:
+            self._heard_since = now
+        chores.sweep(with_lost=now - self._heard_since > SILENCE.total_seconds())
 
     def _read(self, now: datetime, *, announced: bool) -> None:
         """Read the schedule anew; what did not change keeps its place."""
@@ -143,7 +150,10 @@ class Lead:
         self._dispatcher.forget_prepared()
         controls.begin_pauses(self._dispatcher.decided_until)
         moved, gone = self._timetable.read(now, announced=announced, alive=self._alive)
-        resumed = self._dispatcher.settle_pauses(moved)
+        # The first look of a reign finds what a predecessor noted and did not live to write down.
+        ended = moved if self._has_read else list(self._timetable.agenda.rows.values())
+        resumed = self._dispatcher.settle_pauses(ended)
+        self._has_read = True
         Control.objects.filter(entry_id__in=[row.id for row in resumed]).update(resumed_at=None)
         if moved or gone:
             lines = len(self._timetable.agenda.rows)

@@ -48,8 +48,11 @@ class Outgoing:
         return Lane.HELD if self._backlog.is_full(_queue(row)) else Lane.DIRECT
 
     def publish(self, messages: Sequence[Message], parcels: Mapping[UUID, Any], *, up_to: int) -> None:
-        """Send what was decided just now; `up_to` is the last place that this decision took in the ledger."""
-        if self._send(messages, parcels) and not self.is_behind:
+        """Send what was decided just now; `up_to` is the last place that this decision took in the ledger.
+
+        While anything older is still to be sent this waits for its turn, half a second later at the most.
+        """
+        if not self.is_behind and self._send(messages, parcels):
             self.published_seq = max(self.published_seq, up_to)
 
     def publish_since(self, seq: int) -> None:
@@ -107,24 +110,24 @@ class Outgoing:
 
     def _send_again(self, runs: Sequence[Run]) -> bool:
         rows = self._rows(runs)
-        messages = [_message(run, rows[run.entry]) for run in runs if run.entry in rows]
+        messages = [_message(run, row) for run in runs if (row := rows.get(run.entry)) is not None]
         if not self._send(messages, {}):
             return False
         if messages:
             events.emit("thor.runs.published_again", term=self._term, count=len(messages))
         return True
 
-    def _rows(self, runs: Sequence[Run]) -> Mapping[UUID, Row]:
+    def _rows(self, runs: Sequence[Run]) -> Mapping[UUID, Row | None]:
         """Return the lines of these runs; those whose line is gone end here."""
-        rows = self._agenda.rows
-        unknown = {run.entry for run in runs} - rows.keys()
+        known = self._agenda.rows
+        unknown = {run.entry for run in runs} - known.keys()
         if not unknown:
-            return rows
-        rows = {**{run.entry: rows[run.entry] for run in runs if run.entry in rows}, **rows_of_entries(unknown)}
-        removed = [run.uid for run in runs if run.entry not in rows]
+            return known
+        found = rows_of_entries(unknown)
+        removed = [run.uid for run in runs if run.entry in unknown - found.keys()]
         if removed and is_current(self._term):
             outbox.skip(removed, "entry removed")
-        return rows
+        return {run.entry: known.get(run.entry) or found.get(run.entry) for run in runs}
 
     def _send(self, messages: Sequence[Message], parcels: Mapping[UUID, Any]) -> bool:
         try:

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 EVENTS = 500
 #: Messages of one push.
 PUSH = 250
+#: What a broker of AMQP answers about a queue that does not exist.
+NOT_FOUND = "404"
 #: Kinds of messages that are remembered.
 KINDS = 4096
 
@@ -114,11 +116,22 @@ class Publisher:
             channel = self._producer.channel
             if isinstance(channel, RedisChannel):
                 return int(channel._size(queue))
-            return int(channel.queue_declare(queue, passive=True).message_count)
+            return self._asked(queue)
         except Exception as error:  # each transport raises errors of its own kind
             logger.debug("the broker did not say how long %s is: %s", queue, error)
             self.close()
             return None
+
+    def _asked(self, queue: str) -> int:
+        """Ask on a channel of its own, since a queue that does not exist costs the channel."""
+        connection = self._producer.connection
+        try:
+            with connection.channel() as channel:
+                return int(channel.queue_declare(queue, passive=True).message_count)
+        except connection.channel_errors as error:
+            if str(getattr(error, "code", "")) != NOT_FOUND:
+                raise
+            return 0
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -131,7 +144,7 @@ class Publisher:
     def _connect(self) -> None:
         if self._producer is None:
             connection = self._app.connection_for_write()
-            connection.ensure_connection(max_retries=1, timeout=5)
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=2)
             self._producer = self._app.amqp.Producer(connection, auto_declare=False)
             self._events = self._app.events.Dispatcher(
                 connection, buffer_group=frozenset({"task"}), buffer_limit=EVENTS, on_send_buffered=None

@@ -30,11 +30,14 @@ class Standby:
             return True  # nobody has ever led
         change = PeriodicTasks.last_change()
         is_new, self._seen_change = change != self._seen_change, change
-        if self._timetable is None:
-            self._timetable, is_new = Timetable(decided_until), True
+        # Kept only once it is whole: what a database that went away left half read looks as if it were read.
+        timetable, self._timetable = self._timetable, None
+        if timetable is None:
+            timetable, is_new = Timetable(decided_until), True
         if is_new or self._read_all.is_due():
-            self._timetable.read(decided_until, writes=False)
-        self._timetable.follow(decided_until)
+            timetable.read(decided_until, writes=False)
+        timetable.follow(decided_until)
+        self._timetable = timetable
         return True
 
     def keep(self, timetable: Timetable) -> None:

@@ -28,6 +28,7 @@ class Timetable:
 
         `announced` tells that somebody said so, which costs less to find. `writes` are for the leader alone.
         """
+        is_first = not self.agenda.rows
         with _no_collection():
             if announced:
                 changes = self._schedule.look_at_edits(at)
@@ -35,7 +36,7 @@ class Timetable:
                 changes = self._schedule.look(at, writes=writes, progress=alive)
             alive()
             moved = self.agenda.apply(changes.changed, changes.gone, after=self.cursor)
-            if len(changes.changed) > MANY:
+            if is_first and len(changes.changed) > MANY:
                 gc.freeze()
         return moved, len(changes.gone)
 

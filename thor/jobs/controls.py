@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import DateTimeField, F, OuterRef, Subquery, Value
-from django.db.models.functions import Greatest, Least
+from django.db.models.functions import Greatest, Least, Now
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from thor.errors import ThorError
@@ -65,6 +65,6 @@ def begin_pauses(decided_until: datetime) -> None:
 
 def _show(entry: Entry, *, enabled: bool) -> None:
     """Let other tools see the wish, and beat learn of it."""
-    PeriodicTask.objects.filter(pk=entry.task_id).update(enabled=enabled)
+    PeriodicTask.objects.filter(pk=entry.task_id).update(enabled=enabled, date_changed=Now())
     Entry.objects.filter(pk=entry.pk).update(gated=enabled)
     PeriodicTasks.update_changed()

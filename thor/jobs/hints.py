@@ -33,7 +33,10 @@ def announce_edits() -> None:
 
 
 def _after_commit(using: str, **_: Any) -> None:
-    transaction.on_commit(_announce, using=using, robust=True)
+    """Announce once a transaction, however much is saved in it."""
+    connection = transaction.get_connection(using)
+    if not any(function is _announce for _, function, _ in connection.run_on_commit):
+        transaction.on_commit(_announce, using=using, robust=True)
 
 
 def _announce() -> None:

@@ -141,7 +141,8 @@ def reopen(run: Claimed, *, wait: timedelta) -> bool:
     if row is None or row.started_at is None:
         return False
     room = row.deadline_at - row.due_at
-    return bool(mine.update(state=State.DUE, token=None, reason="retry", deadline_at=row.started_at + wait + room))
+    values = {"state": State.DUE, "lane": Lane.DIRECT, "token": None, "reason": "retry"}
+    return bool(mine.update(**values, deadline_at=row.started_at + wait + room))
 
 
 def lose(uid: uuid.UUID, reason: str, *, worker: uuid.UUID, is_wanted: bool = False) -> bool:

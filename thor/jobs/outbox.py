@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import BigIntegerField, Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from thor.jobs.models import Lane, Run, State
 
@@ -86,6 +86,13 @@ def claimed_up_to() -> dict[str, datetime]:
 def hold(runs: Iterable[Run]) -> None:
     """Let these be published again, when their queues have room."""
     Run.objects.filter(seq__in=[run.seq for run in runs], state=State.DUE).update(lane=Lane.HELD)
+
+
+def spoken_until(entry: uuid.UUID, after: datetime, until: datetime) -> datetime:
+    """Return how far in (after, until] the ledger's rows already speak of an entry's slots; `after`, if they do not."""
+    rows = Run.objects.filter(entry=entry, origin="", nominal_at__gt=after, nominal_at__lte=until)
+    found: datetime | None = rows.aggregate(at=Max(Coalesce("last_at", "nominal_at")))["at"]
+    return found or after
 
 
 def _waiting() -> "QuerySet[Run]":

@@ -7,7 +7,6 @@ from a rename; an edited line is decided from the moment of its edit on, so that
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -35,7 +34,7 @@ from thor.timing import Entry as TimedEntry
 Progress = Callable[[], None]
 #: In a schedule with fewer lines than this every look compares all of them.
 MANY = 2000
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, ThorError)
 
 
 class NotThatKind(ThorError, ValueError):
@@ -151,7 +150,9 @@ class Schedule:
             if len(noted) > known and not writes:
                 self._stamps[line.pk] = None
                 continue
-            self._stamps[line.pk] = stamp
+            # What could not be read is tried again at each look: a calendar may be there by then.
+            is_off = line.retired_at is not None or not (line.enabled or line.job)
+            self._stamps[line.pk] = stamp if row is not None or is_off else None
             if row is None:
                 self._forget(line.pk, changes)
             else:
@@ -184,14 +185,17 @@ def row_of(line: Line) -> Row:
     )
 
 
-def rows_of_entries(entries: Iterable[UUID]) -> dict[UUID, Row]:
-    """Return the lines of entries that are not on the agenda: switched off, or one-off tasks that are done."""
+def rows_of_entries(entries: Iterable[UUID]) -> dict[UUID, Row | None]:
+    """Return the lines of entries that are not on the agenda: switched off, done, or not readable now (None)."""
     pks = Entry.objects.filter(id__in=list(entries), task__isnull=False).values_list("task_id", flat=True)
-    found: dict[UUID, Row] = {}
-    for line in lines.read(pks):
-        with suppress(*UNREADABLE):
-            found[line.entry] = row_of(line)
-    return found
+    return {line.entry: _row_or_none(line) for line in lines.read(pks)}
+
+
+def _row_or_none(line: Line) -> Row | None:
+    try:
+        return row_of(line)
+    except UNREADABLE:
+        return None
 
 
 def version_of(line: Line) -> str:

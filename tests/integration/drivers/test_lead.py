@@ -8,8 +8,10 @@ import pytest
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from tests.integration.drivers.conftest import START, World, states
+from thor.jobs import lines
 from thor.jobs.decision import Deposed
 from thor.jobs.models import Entry, Run, State
+from thor.jobs.schedule import version_of
 from thor.leadership.models import Leader
 from thor.timing import ReplayClock
 
@@ -382,3 +384,57 @@ def test_a_replay_folds_the_slots_of_a_tick_into_one_run(every: Every, transacti
     assert [run.nominal_at - START for run in runs] == [timedelta(seconds=30), timedelta(seconds=60)]
     assert [run.count for run in runs] == [30, 30]
     assert all(run.state == State.DUE and run.deadline_at > run.due_at for run in runs)
+
+
+def test_what_cannot_be_read_silences_itself_alone(world: World, every: Every) -> None:
+    every(1)
+    broken = every(1, "broken")
+    world.new_leader()
+    world.after(1)
+    Entry.objects.filter(task=broken).update(job="gone", market="atlantis", window="no such window")
+
+    world.new_leader()
+
+    assert set(world.after(1)) == {"own"}
+
+
+def test_a_line_that_came_during_a_turn_is_not_passed_over(world: World, every: Every) -> None:
+    world.new_leader()
+    world.clock.set(START + timedelta(seconds=1.2))
+    world.lead._dispatcher.turn(world.clock.now())
+    every(1)
+    Entry.objects.create(task=PeriodicTask.objects.get(), name="own", since=START + timedelta(seconds=0.5))
+    entry = Entry.objects.get()
+    line = next(iter(lines.read([entry.task_id])))
+    Entry.objects.update(version=version_of(line))  # as if it had been declared then
+
+    world.lead._read(world.clock.now(), announced=False)
+    world.lead._dispatcher.advance(world.clock.now())
+    world.turn()
+
+    assert nominal(world) == [START + timedelta(seconds=1)]
+
+
+def test_preparing_again_and_again_leaves_nothing_behind(world: World, every: Every) -> None:
+    every(2)
+    world.new_leader()
+    world.clock.advance(timedelta(seconds=0.5))
+    dispatcher = world.lead._dispatcher
+
+    for _ in range(20):
+        dispatcher.prepare(world.clock.now())
+        assert dispatcher.next_due() == START + timedelta(seconds=2)
+        dispatcher.forget_prepared()
+
+    assert [len(due) for due in world.lead._timetable.agenda._due.values()] == [1, 1]
+    assert world.after(1.5) == ["own"]
+    assert world.after(2) == ["own"]
+
+
+def test_what_is_far_off_is_not_prepared(world: World, every: Every) -> None:
+    every(3600)
+    world.new_leader()
+
+    world.lead._dispatcher.prepare(world.clock.now())
+
+    assert world.lead._dispatcher._ahead is None

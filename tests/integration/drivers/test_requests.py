@@ -212,3 +212,25 @@ def test_a_pause_that_is_taken_up_again_unseen_is_one(world: World, every: Every
     world.after(1)
 
     assert [(run.state, run.count) for run in Run.objects.order_by("nominal_at")] == [("due", 1), ("skipped", 2)]
+
+
+def test_a_pause_whose_first_slot_was_decided_already_has_its_row(world: World, every: Every) -> None:
+    every(1)
+    world.new_leader()
+    world.after(1)
+    world.clock.advance(timedelta(seconds=0.9))
+    paused_at = world.clock.now()
+    world.clock.advance(timedelta(seconds=0.1))
+    world.lead.turn()  # the second slot is decided before the leader looks
+    pause_entry(find_entry("own"), by="trader", reason="news", at=paused_at)
+    world.turn()
+    world.clock.advance(timedelta(seconds=100))
+    resume_entry(find_entry("own"), by="trader", at=world.clock.now())
+    world.clock.advance(timedelta(seconds=1.5))  # until the leader looks
+    world.turn()
+
+    assert [(run.state, run.count) for run in Run.objects.order_by("nominal_at")] == [
+        ("due", 1),
+        ("due", 1),
+        ("skipped", 101),
+    ]

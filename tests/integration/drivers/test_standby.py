@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from tests.integration.drivers.conftest import START, World
+from thor.drivers.agenda import Agenda
 from thor.drivers.standby import Standby
 from thor.jobs.models import Entry
 from thor.jobs.schedule import Schedule
@@ -121,3 +123,25 @@ def test_what_was_deleted_meanwhile_does_not_fire(world: World, every: Every) ->
 
 def _interval(seconds: int) -> IntervalSchedule:
     return IntervalSchedule.objects.get_or_create(every=seconds, period="seconds")[0]
+
+
+def test_what_was_left_half_read_is_read_again(world: World, every: Every, monkeypatch: pytest.MonkeyPatch) -> None:
+    every(1)
+    every(1, "other")
+    world.new_leader()
+    world.after(1)
+    standby = Standby()
+    original = Agenda.apply
+
+    def break_off(*_: Any, **__: Any) -> None:
+        raise OperationalError("the connection broke")
+
+    monkeypatch.setattr(Agenda, "apply", break_off)  # the stamps are taken by then, the lines are not
+    with pytest.raises(OperationalError):
+        stand_by(standby)
+    monkeypatch.setattr(Agenda, "apply", original)
+    stand_by(standby)
+
+    take_over(world, standby)
+
+    assert set(world.after(1)) == {"own", "other"}

@@ -160,7 +160,8 @@ def test_a_program_that_refuses_its_configuration_ends_everything_with_status_2(
 
 def test_programs_end_in_the_order_of_their_stages(supervisor: Supervisor, output: io.StringIO) -> None:
     says = (
-        "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (print('bye', time.monotonic_ns()), sys.exit())); "
+        "import signal, sys, time; "
+        "signal.signal(signal.SIGTERM, lambda *_: (print('bye', time.monotonic_ns()), sys.exit())); "
         "print('up', flush=True); time.sleep(60)"
     )
     for name, stage in (("last", 3), ("first", 1), ("middle", 2)):

@@ -162,6 +162,7 @@ class World:
         patches: dict[str, Any] = {
             "thor.drivers.dispatch.decide": lambda decision: self._node().decide(decision),
             "thor.drivers.dispatch.reach": self._reach,
+            "thor.drivers.dispatch.outbox": _Asked(self),
             "thor.drivers.outgoing.reach": self._reach,
             "thor.drivers.outgoing.outbox": _Asked(self),
             "thor.drivers.outgoing.events": Mock(),
@@ -220,6 +221,12 @@ class _Asked:
 
     def owed(self, seq: int) -> list[Paper]:
         return self._world._asked_for(lambda: self._world.ledger.owed(seq))
+
+    def spoken_until(self, entry: UUID, after: datetime, until: datetime) -> datetime:
+        rows = [row for row in self._world.ledger.rows.values() if row.entry == entry]
+        return self._world._asked(
+            max((row.last_at or row.nominal_at for row in rows if after < row.nominal_at <= until), default=after)
+        )
 
     def waiting(self) -> dict[str, int]:
         return self._world._asked({})
