@@ -142,7 +142,8 @@ def reopen(run: Claimed, *, wait: timedelta) -> bool:
         return False
     room = row.deadline_at - row.due_at
     values = {"state": State.DUE, "lane": Lane.DIRECT, "token": None, "reason": "retry"}
-    return bool(mine.update(**values, deadline_at=row.started_at + wait + room))
+    not_before = row.started_at + wait
+    return bool(mine.update(**values, not_before=not_before, deadline_at=not_before + room))
 
 
 def lose(uid: uuid.UUID, reason: str, *, worker: uuid.UUID, is_wanted: bool = False) -> bool:

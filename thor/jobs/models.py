@@ -96,6 +96,7 @@ class Run(models.Model):
     origin = models.CharField(max_length=100, blank=True)
     due_at = models.DateTimeField()
     deadline_at = models.DateTimeField()
+    not_before = models.DateTimeField(null=True, help_text="When the next attempt of a retry may begin")
     state = models.CharField(max_length=12, choices=State)
     reason = models.CharField(max_length=500, blank=True)
     lane = models.SmallIntegerField(choices=Lane, default=Lane.DIRECT)

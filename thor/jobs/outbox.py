@@ -41,7 +41,7 @@ def newest_seq() -> int:
 def owed(published_seq: int) -> list[Run]:
     """Return the runs that were decided and perhaps never published, in order."""
     due = Run.objects.filter(state=State.DUE, lane=Lane.DIRECT, seq__gt=published_seq, deadline_at__gt=Now())
-    return list(due.order_by("seq"))
+    return list(due.exclude(not_before__gt=Now()).order_by("seq"))
 
 
 def waiting() -> dict[str, int]:
@@ -74,7 +74,8 @@ def unclaimed() -> list[Run]:
     due = Run.objects.extra(where=["jobs_run.state IN ('due', 'started')"]).filter(
         state=State.DUE, lane=Lane.DIRECT, decided_at__lt=Now() - OVERDUE, deadline_at__gt=Now() + MARGIN
     )
-    return list(due.exclude(reason="retry").exclude(Exists(running), exclusive=True).order_by("seq")[:RECENT])
+    waits = Q(not_before__gt=Now() - OVERDUE)
+    return list(due.exclude(waits).exclude(Exists(running), exclusive=True).order_by("seq")[:RECENT])
 
 
 def claimed_up_to() -> dict[str, datetime]:

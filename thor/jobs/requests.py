@@ -114,7 +114,14 @@ def _is_open(found: tuple[int, str, int] | None) -> bool:
 
 def _reopen(seqs: Iterable[int], wall: datetime) -> int:
     again = Run.objects.filter(seq__in=list(seqs), state__in=REOPENED)
-    values = {"state": State.DUE, "reason": BACKFILL, "lane": Lane.BEHIND, "token": None, "finished_at": None}
+    values = {
+        "state": State.DUE,
+        "reason": BACKFILL,
+        "lane": Lane.BEHIND,
+        "token": None,
+        "finished_at": None,
+        "not_before": None,
+    }
     return again.update(**values, deadline_at=wall + PATIENCE)
 
 

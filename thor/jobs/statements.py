@@ -14,6 +14,7 @@ TAKE = """
 UPDATE jobs_run
    SET state = 'started', token = %s, worker = %s, hostname = %s, attempt = attempt + 1, started_at = {now}
  WHERE uid = %s AND state = 'due' AND deadline_at > {now} AND NOT {paused}
+   AND (not_before IS NULL OR not_before <= {soon})
 RETURNING name, attempt, time_limit, {lateness}
 """
 #: Look why it could not be taken, or whether it was: token, uid.
@@ -28,14 +29,18 @@ UPDATE jobs_run SET state = 'succeeded', result = %s, finished_at = {now}
 RETURNING 1
 """
 
+#: By how many seconds a worker's clock may be fast when it begins the next attempt of a retry.
+EARLY = 1
 _PAUSED = "EXISTS (SELECT 1 FROM jobs_control c WHERE c.entry_id = jobs_run.entry AND c.paused)"
 _DIALECTS = {
     "postgresql": {
         "now": "statement_timestamp()",
+        "soon": f"statement_timestamp() + interval '{EARLY} seconds'",
         "lateness": "(extract(epoch FROM started_at - due_at) * 1000)::float8",
     },
     "sqlite": {
         "now": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
+        "soon": f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+{EARLY} seconds')",
         "lateness": "(julianday(started_at) - julianday(due_at)) * 86400000.0",
     },
 }

@@ -135,17 +135,21 @@ def test_the_same_message_is_not_sent_again_and_again(world: World, every: Every
     assert outgoing.find_lost() == 0
 
 
-def test_a_run_that_waits_for_its_next_attempt_is_not_lost(world: World, every: Every) -> None:
+def test_a_run_that_waits_for_its_next_attempt_is_lost_only_after_its_time(world: World, every: Every) -> None:
     every(60)
     world.new_leader()
     world.after(60)
     run = Run.objects.get()
     _has_been_waiting(run)
-    Run.objects.filter(seq=run.seq).update(reason="retry")
     world.lead._outgoing.release()
 
+    Run.objects.filter(seq=run.seq).update(reason="retry", not_before=Now() + timedelta(seconds=1))
     assert outbox.unclaimed() == []
+    assert outbox.owed(0) == []
     assert world.lead._outgoing.find_lost() == 0
+
+    Run.objects.filter(seq=run.seq).update(not_before=Now() - timedelta(seconds=6))
+    assert world.lead._outgoing.find_lost() == 1
 
 
 def _has_been_waiting(run: Run) -> None:

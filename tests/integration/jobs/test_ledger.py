@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from tests.integration.jobs.conftest import occurrence, planned
@@ -157,7 +158,7 @@ def test_a_run_ends_once(due: Planned) -> None:
 
 def test_a_run_that_is_tried_again_is_a_new_attempt(due: Planned) -> None:
     first = claim(due)
-    assert ledger.reopen(first, wait=timedelta(seconds=5))
+    assert ledger.reopen(first, wait=timedelta(0))
 
     second = claim(due)
 
@@ -361,3 +362,14 @@ def test_a_claim_gives_up_soon_while_the_database_is_away(due: Planned, monkeypa
 
     assert time.monotonic() - began < ledger.CLAIM_SECONDS
     assert Run.objects.get().state == State.DUE
+
+
+def test_the_next_attempt_of_a_retry_begins_no_earlier_than_it_was_asked_for(due: Planned) -> None:
+    assert ledger.reopen(claim(due), wait=timedelta(seconds=60))
+
+    with pytest.raises(ledger.AlreadyClaimed):  # a message that was sent again, by a leader that took over
+        claim(due)
+    assert Run.objects.get().state == State.DUE
+
+    Run.objects.update(not_before=Now())
+    assert claim(due).attempt == 2
