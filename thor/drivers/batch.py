@@ -73,7 +73,7 @@ def _add(batch: Batch, row: Row, found: Plan, clock: Clock, lane: Lane) -> None:
     due = found.due[:1] if row.one_off else found.due
     for occurrence in due:
         is_late = isinstance(row.timed.catch_up, All) and occurrence is not due[-1]
-        run = due_row(row, occurrence, clock, Lane.BEHIND if is_late else lane)
+        run = due_row(row, occurrence, clock, Lane.BEHIND if is_late else lane, folds=not found.dropped)
         batch.planned.append(run)
         batch.messages[run.uid] = Message(row, occurrence, run.uid, run.deadline_at)
     batch.planned += [dropped_row(row, dropped, clock) for dropped in found.dropped]

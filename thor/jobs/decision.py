@@ -33,7 +33,11 @@ class Deposed(ThorError):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A row about to be written. `blocked_by` names the states of earlier runs that forbid it: live, due or none."""
+    """A row about to be written. `blocked_by` names the states of earlier runs that forbid it: live, due or none.
+
+    `folds` says that it may be counted into the row of the slot before it, where both are overlaps: no other row of
+    its entry comes between them by the same decision.
+    """
 
     uid: UUID
     entry: UUID
@@ -58,6 +62,7 @@ class Planned:
     brief: bool
     time_limit: float | None
     blocked_by: str
+    folds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ OVERLAP = "overlap"
 #: Overlaps in a row are one row of the ledger, a new one each minute.
 FOLDED = timedelta(minutes=1)
 
-COLUMNS = tuple(field.name for field in fields(Planned) if field.name != "blocked_by")
+COLUMNS = tuple(field.name for field in fields(Planned) if field.name not in ("blocked_by", "folds"))
 
 _TYPES = {
     "uid": "uuid", "entry": "uuid", "name": "text", "task": "text", "market": "text", "session_date": "date",
@@ -98,7 +103,7 @@ _TYPES = {
     "deadline_at": "timestamptz", "state": "text", "reason": "text", "lane": "int", "last_at": "timestamptz",
     "folded_from": "timestamptz", "count": "int",
     "queue": "text", "exclusive": "bool", "repeatable": "bool", "brief": "bool",
-    "time_limit": "float8", "blocked_by": "text",
+    "time_limit": "float8", "blocked_by": "text", "folds": "bool",
 }  # fmt: skip
 
 _values = attrgetter(*_TYPES)
@@ -112,7 +117,7 @@ _ALIVE = """
 _SKIPPED_BEFORE = """
     SELECT r.seq, COALESCE(r.last_at, r.nominal_at) >= p.nominal_at AS is_counted
       FROM (SELECT seq, state, reason, nominal_at, last_at FROM jobs_run
-             WHERE b.blocked AND entry = p.entry AND origin = '' AND nominal_at <= p.nominal_at
+             WHERE b.blocked AND p.folds AND entry = p.entry AND origin = '' AND nominal_at <= p.nominal_at
              ORDER BY nominal_at DESC LIMIT 1) r
      WHERE r.state = 'skipped' AND r.reason = 'overlap'
        AND r.nominal_at < p.nominal_at AND r.nominal_at > p.nominal_at - interval '1 minute'
@@ -212,8 +217,8 @@ def _marks(decision: Decision) -> dict[str, object]:
 def _insert(decision: Decision) -> list[Written]:
     blocking = _blocking({row.entry for row in decision.planned if row.blocked_by}, decision.at)
     known = set(Run.objects.filter(uid__in=[row.uid for row in decision.planned]).values_list("uid", flat=True))
-    runs = [_run(row, decision, blocking) for row in decision.planned if row.uid not in known]
-    fresh = [run for run in runs if run.reason != OVERLAP or not _folded(run)]
+    runs = [(row, _run(row, decision, blocking)) for row in decision.planned if row.uid not in known]
+    fresh = [run for row, run in runs if run.reason != OVERLAP or not (row.folds and _folded(run))]
     Run.objects.bulk_create(fresh, ignore_conflicts=True)
     found = Run.objects.filter(uid__in=[run.uid for run in fresh]).values_list("uid", "seq", "state")
     return [Written(*row) for row in found.order_by("seq")]

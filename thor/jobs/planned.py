@@ -15,7 +15,7 @@ LARGEST_COUNT = 2**31 - 1
 SHORTEST_ROOM, LONGEST_ROOM = timedelta(seconds=5), timedelta(minutes=10)
 
 
-def due_row(row: Row, occurrence: Occurrence, clock: Clock, lane: Lane = Lane.DIRECT) -> Planned:
+def due_row(row: Row, occurrence: Occurrence, clock: Clock, lane: Lane = Lane.DIRECT, *, folds: bool = True) -> Planned:
     """Return the row of an occurrence that is to run; its times are the wall's."""
     due_at, deadline_at = _times(occurrence, clock)
     spec = row.spec
@@ -39,6 +39,7 @@ def due_row(row: Row, occurrence: Occurrence, clock: Clock, lane: Lane = Lane.DI
         brief=is_brief(row),
         time_limit=spec.time_limit.total_seconds() if spec else None,
         blocked_by=BLOCKED_BY[spec.overlap] if spec and not occurrence.origin else "",
+        folds=folds,
         **_identity(row),
     )
 
@@ -65,6 +66,7 @@ def dropped_row(row: Row, dropped: Dropped, clock: Clock) -> Planned:
         brief=is_brief(row),
         time_limit=None,
         blocked_by="",
+        folds=False,
         **_identity(row),
     )
 

@@ -8,12 +8,13 @@ import pytest
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from tests.integration.drivers.conftest import START, World, states
+from thor.drivers.batch import Batch, _add
 from thor.jobs import lines
 from thor.jobs.decision import Deposed
-from thor.jobs.models import Entry, Run, State
+from thor.jobs.models import Entry, Lane, Run, State
 from thor.jobs.schedule import version_of
 from thor.leadership.models import Leader
-from thor.timing import ReplayClock
+from thor.timing import Dropped, Occurrence, Plan, ReplayClock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -438,3 +439,17 @@ def test_what_is_far_off_is_not_prepared(world: World, every: Every) -> None:
     world.lead._dispatcher.prepare(world.clock.now())
 
     assert world.lead._dispatcher._ahead is None
+
+
+def test_after_a_gap_an_overlap_swallows_no_slot_that_has_a_row(world: World, every: Every) -> None:
+    every(1)
+    world.new_leader()
+    row = next(iter(world.lead._timetable.agenda.rows.values()))
+    occurrence = Occurrence(row.id, START + timedelta(seconds=3), START + timedelta(seconds=8))
+    gap = Dropped(row.id, START + timedelta(seconds=1), START + timedelta(seconds=2), 2, "superseded")
+    batches = Batch(START), Batch(START)
+
+    _add(batches[0], row, Plan((occurrence,), (gap,), None), world.clock, Lane.DIRECT)
+    _add(batches[1], row, Plan((occurrence,), (), None), world.clock, Lane.DIRECT)
+
+    assert [[one.folds for one in batch.planned if one.state == State.DUE] for batch in batches] == [[False], [True]]

@@ -53,6 +53,7 @@ def planned(entry: uuid.UUID, nominal_at: datetime, **changes: Any) -> Planned:
         "brief": False,
         "time_limit": 30.0,
         "blocked_by": "",
+        "folds": True,
     }
     return Planned(**{**values, **changes})
 

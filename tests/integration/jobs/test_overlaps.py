@@ -84,3 +84,28 @@ def test_entries_do_not_count_for_each_other(start: datetime, decision: Callable
     decide(decision(planned(uuid.UUID(int=8), start + 3 * SECOND, blocked_by="live")))
 
     assert [row[0] for row in ledger()] == ["started", "skipped", "due"]
+
+
+def test_an_overlap_after_slots_that_were_dropped_begins_a_new_row(
+    start: datetime, decision: Callable[..., Decision]
+) -> None:
+    slots(start, range(1, 3), decision)
+    dropped = planned(
+        ENTRY,
+        start + 3 * SECOND,
+        state=State.MISSED,
+        reason="superseded",
+        last_at=start + 5 * SECOND,
+        count=3,
+        folds=False,
+    )
+
+    decide(decision(dropped, planned(ENTRY, start + 6 * SECOND, blocked_by="live", exclusive=True, folds=False)))
+    slots(start, range(7, 9), decision)
+
+    assert ledger() == [
+        ("started", "", 1, None),
+        ("skipped", "overlap", 2, 1),
+        ("missed", "superseded", 3, 2),
+        ("skipped", "overlap", 3, 2),
+    ]
