@@ -12,7 +12,7 @@ from thor.drivers.batch import Batch, _add
 from thor.jobs import lines
 from thor.jobs.decision import Deposed
 from thor.jobs.models import Entry, Lane, Run, State
-from thor.jobs.schedule import version_of
+from thor.jobs.versions import version_of
 from thor.leadership.models import Leader
 from thor.timing import Dropped, Occurrence, Plan, ReplayClock
 
