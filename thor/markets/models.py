@@ -83,6 +83,57 @@ class Market(models.Model):
             raise ValidationError({"calendar": str(error)}) from error
 
 
+class Override(models.Model):
+    """What an operator knows of one date of one market and its calendar does not: it wins over the calendar.
+
+    Either closed for the whole date, or other hours: a late open, an early close, or both, which also makes a session
+    on a date that has none. Times are of the calendar's zone; a close that is not after the open is refused.
+    """
+
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="overrides")
+    date = models.DateField(help_text="Date of the session, as the market counts it.")
+    closed = models.BooleanField(default=False, help_text="No session at all on this date.")
+    open = models.TimeField(null=True, blank=True, help_text="Another open, in the market's own time: 10:30.")
+    close = models.TimeField(null=True, blank=True, help_text="Another close, in the market's own time: 13:00.")
+    reason = models.CharField(max_length=200, help_text="Why, for whoever reads it later: day of mourning.")
+    entered_by = models.CharField(max_length=150, blank=True, editable=False)
+    entered_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-date", "market"]
+        constraints = [models.UniqueConstraint(fields=["market", "date"], name="markets_override_once")]
+
+    def __str__(self) -> str:
+        return f"{self.market.key} {self.date:%F}"
+
+
+class ClockReading(models.Model):
+    """What a broker's clock said of one market when it was last asked, and how often it has failed since.
+
+    One row a market, written by the job that asks and read by every process. `asked_at` is the last try, `answered_at`
+    the last answer; `opens_at` and `closes_at` are the next bells as of that answer. `day`, `day_open` and `day_close`
+    are the broker's hours of one date; both times are None where it says that the date has no session.
+    """
+
+    market = models.OneToOneField(Market, on_delete=models.CASCADE, primary_key=True, related_name="reading")
+    asked_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Failures in a row since the last answer.")
+    error = models.CharField(max_length=300, blank=True, help_text="What the last failure said.")
+    is_open = models.BooleanField(null=True, blank=True)
+    opens_at = models.DateTimeField(null=True, blank=True)
+    closes_at = models.DateTimeField(null=True, blank=True)
+    day = models.DateField(null=True, blank=True)
+    day_open = models.DateTimeField(null=True, blank=True)
+    day_close = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["market"]
+
+    def __str__(self) -> str:
+        return f"{self.market.key} as its broker saw it"
+
+
 class Transition(models.Model):
     """One bell or one change of phase of one market, written exactly once.
 
