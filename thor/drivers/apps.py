@@ -11,8 +11,9 @@ class DriversConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the gate to the signals of the markets."""
-        from thor.drivers.gate import open_gate
+        from thor.drivers.gate import open_gate, tell_empty_windows
         from thor.markets.signals import market_closed, market_opened, session_phase_changed
 
         for signal in (market_opened, market_closed, session_phase_changed):
             signal.connect(open_gate, dispatch_uid=f"thor.gate.{id(signal)}")
+        market_opened.connect(tell_empty_windows, dispatch_uid="thor.gate.empty")

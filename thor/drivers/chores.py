@@ -1,13 +1,18 @@
-"""What the leader does on the side: end runs that nobody ended, and keep the columns that people look at."""
+"""What the leader does on the side: end runs that nobody ended, keep lines and columns that people look at."""
 
-from datetime import timedelta
+import logging
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F
 from django_celery_beat.models import PeriodicTask
 
 from thor.drivers.dispatch import Dispatcher
+from thor.errors import ThorError
 from thor.jobs import binary, events, ledger
+from thor.jobs.sync import sync_jobs
+
+logger = logging.getLogger(__name__)
 
 #: How long it is tried to show that a line has fired.
 REMEMBERED = timedelta(minutes=1)
@@ -32,6 +37,17 @@ def sweep(*, with_lost: bool) -> int:
     if lost:
         events.emit("thor.run.lost", count=lost, reason="silent worker or past the limit")
     return missed + lost
+
+
+def follow_markets(at: datetime) -> None:
+    """Give a market that was made active its lines, and retire those of one that is not active any more."""
+    try:
+        report = sync_jobs(at=at)
+    except ThorError as error:
+        logger.error("The lines of jobs stay as they are: %s", error)
+        return
+    if report:
+        events.emit("thor.jobs.synced", made=report.made, changed=report.changed, retired=report.retired)
 
 
 def show_last_runs(dispatcher: Dispatcher) -> None:

@@ -20,9 +20,12 @@ from django_celery_beat.models import PeriodicTask
 from thor.jobs import controls, events
 from thor.jobs.models import Entry
 from thor.jobs.schedule import UNREADABLE, is_in_window, is_paused, window_of
+from thor.timing.session import Session
 
 #: Windows are looked ahead this far for their next edge; nothing is lost by looking again then.
 HORIZON = timedelta(days=8)
+#: The window of a session begins at most so far from it.
+DAY = timedelta(days=1)
 
 
 def settle(at: datetime, *, market: str | None = None) -> list[str]:
@@ -43,6 +46,15 @@ def next_edge_at(at: datetime) -> datetime | None:
 def open_gate(market: str, at: datetime, **_: Any) -> None:
     """Move the lines of a market that opened, closed or changed its phase: the receiver of its signals."""
     settle(at, market=market)
+
+
+def tell_empty_windows(market: str, session: Session, **_: Any) -> None:
+    """Say which entries have no window in a session that opens: it is too short for them, and nothing is wrong."""
+    for entry in _readable(_lines(market)):
+        window, sessions = window_of(entry)
+        spans = window.spans(sessions, session.open - DAY, session.close + DAY)
+        if not any(span.session_date in (session.date, None) for span in spans):
+            events.emit("thor.window.empty", entry=entry.name, window=entry.window, session=session.date.isoformat())
 
 
 def _readable(entries: Iterable[Entry]) -> Iterable[Entry]:

@@ -83,14 +83,12 @@ class Lead:
             (Timer(ADVANCE), lambda: self._dispatcher.advance(self._turned_at)),
             (Timer(SECOND, patience=PATIENCE), self._sweep),
             (Timer(SECOND, at_once=False, patience=PATIENCE), self._outgoing.find_lost),
+            (Timer(SECOND, at_once=False, patience=PATIENCE), lambda: transitions.resend_unhandled(self._turned_at)),
             (self._show, lambda: chores.show_last_runs(self._dispatcher)),
         )
-        transitions.bootstrap_open_markets(now)
-        alive()
         self._rung_until = now
-        self._next_bell = transitions.next_transition_at(now)
         self._next_edge: datetime | None = None
-        self._read(now, announced=False)
+        self._take_hours(now)
 
     def turn(self) -> None:
         """Do everything that is due now: first what is due to the instant, then what can wait a little."""
@@ -107,13 +105,15 @@ class Lead:
         self._dispatcher.prepare(self._clock.now())
 
     def until_next(self) -> timedelta:
-        """Return how long on the wall until anything is due: an entry, a bell, an edge; in a replay its next tick."""
+        """Return how long on the wall until anything is due: an entry, a bell, an edge; in a replay a tick or a bell."""
         wall = self._clock.wall()
+        rest = GATHER if self._has_fired else timedelta(0)
+        bells = [self._clock.wall_of(instant) - wall for instant in (self._next_bell, self._next_edge) if instant]
         if isinstance(self._clock, ReplayClock):
-            return self._clock.next_tick(wall) - wall
-        instants = (self._dispatcher.next_due(), self._next_bell, self._next_edge)
-        waits = (self._clock.wall_of(instant) - wall for instant in instants if instant is not None)
-        return max(GATHER if self._has_fired else timedelta(0), min(waits, default=LOOK))
+            return max(rest, min(self._clock.next_tick(wall) - wall, *bells))
+        due = self._dispatcher.next_due()
+        waits = [*bells, self._clock.wall_of(due) - wall] if due is not None else bells
+        return max(rest, min(waits, default=LOOK))
 
     def announce(self) -> None:
         """Look at the schedule soon: somebody said that it changed."""
@@ -126,6 +126,9 @@ class Lead:
 
     def _look_around(self) -> None:
         """Read what was edited, and publish what was waiting for room."""
+        if transitions.tables() != self._tables:
+            chores.follow_markets(self._clock.now())
+            self._take_hours(self._clock.now())
         change = PeriodicTasks.last_change()
         is_new, self._seen_change = change != self._seen_change, change
         if self._read_all.is_due():
@@ -142,6 +145,17 @@ class Lead:
         if now - before > STOOD_STILL:
             self._heard_since = now
         chores.sweep(with_lost=now - self._heard_since > SILENCE.total_seconds())
+
+    def _take_hours(self, now: datetime) -> None:
+        """Go by the sessions as they are by now: at the begin, and after an override or an edit moved some.
+
+        Bells that were missed, or that new hours put into the past, are made up for.
+        """
+        self._tables = transitions.tables()
+        transitions.bootstrap_open_markets(now)
+        self._alive()
+        self._next_bell = transitions.next_transition_at(self._rung_until)
+        self._read(now, announced=False)
 
     def _read(self, now: datetime, *, announced: bool) -> None:
         """Read the schedule anew; what did not change keeps its place."""

@@ -8,9 +8,9 @@ it.
     process A   selects the rows that carry its claim: one       sends the signals, sets handled_at
     process B   selects the rows that carry its claim: none      has nothing to do
 
-If A dies before it sets `handled_at`, its claim lapses after `CLAIM_LIFE` and the next call of anybody
-takes the row over with one UPDATE that names the old state; so a signal is sent at least once, and
-receivers are idempotent. A row whose receiver raised is released and sent again at the next call.
+If A dies before it sets `handled_at`, its successor takes the row over at once, and anybody else after its
+claim has lapsed (`CLAIM_LIFE`), with one UPDATE that names the old state; so a signal is sent at least once,
+and receivers are idempotent. A row whose receiver raised is released and sent again within a second or so.
 """
 
 import logging
@@ -51,6 +51,11 @@ def next_transition_at(at: datetime) -> datetime | None:
     return min((change for change in changes if change is not None), default=None)
 
 
+def tables() -> dict[str, SessionTable]:
+    """Return the sessions of every active market: other objects, or other keys, where hours have changed."""
+    return {row.key: table for row, table in active_tables()}
+
+
 def make_transitions(after: datetime, now: datetime) -> list[Transition]:
     """Write the transitions of active markets in (after, now], and send the signals of those it wrote.
 
@@ -63,15 +68,27 @@ def make_transitions(after: datetime, now: datetime) -> list[Transition]:
     return _send(claim, now) if written or taken else []
 
 
+def resend_unhandled(now: datetime, *, at_once: bool = False) -> list[Transition]:
+    """Send the signals of rows that a crash or a raising receiver left unhandled; return those rows.
+
+    A row that somebody may still be sending is left to him until his claim lapses; a new leader takes it
+    `at_once`, since the leader before it is deposed. Costs one small query when there is none.
+    """
+    claim = uuid4()
+    return _send(claim, now) if _take_over(now, claim, at_once) else []
+
+
 def bootstrap_open_markets(now: datetime) -> list[Transition]:
     """Make up for the latest open and the latest close of each active market, if nobody has written them.
 
-    Called at start and after an outage. Returns the transitions that were made up for, in order: at most
-    two a market, however long the outage was; older ones are history that nobody can act upon any more.
+    Called at start, after an outage, and when hours were changed, which can put a close into the past or take
+    away a session that had opened: that one closes now. Returns the transitions that were made up for, in
+    order: few a market, however long the outage was; older ones are history that nobody can act upon any more.
     """
+    resend_unhandled(now, at_once=True)
     claim = uuid4()
     last = [_row(row, bell) for row, table in active_tables() for bell in last_bells(table, now)]
-    missing = _without_known(last)
+    missing = _without_known(last) + _closes_of_vanished(now)
     made_up = _send(claim, now) if _write(missing, claim) else []
     if made_up:
         # On the very first start there was nobody to be late.
@@ -111,6 +128,18 @@ def _without_known(rows: list[Transition]) -> list[Transition]:
     return [row for row in rows if (row.market_id, row.session_date, row.kind) not in known]
 
 
+def _closes_of_vanished(now: datetime) -> list[Transition]:
+    """Return closes, now, of the sessions that have opened lately and that the calendar has no longer."""
+    by_key = tables()
+    recent = Transition.objects.filter(at__gt=now - RESEND_WITHIN, at__lte=now, market__key__in=by_key)
+    closed = set(recent.filter(kind=Transition.Kind.CLOSED).values_list("market_id", "session_date"))
+    return [
+        Transition(market=row.market, session_date=row.session_date, kind=row.Kind.CLOSED, phase=Phase.closed, at=now)
+        for row in recent.filter(kind=Transition.Kind.OPENED).select_related("market")
+        if (row.market_id, row.session_date) not in closed and by_key[row.market.key].on(row.session_date) is None
+    ]
+
+
 def _write(rows: list[Transition], claim: UUID) -> int:
     """Offer rows under a claim, and return how many; the database keeps those that nobody had written."""
     for row in rows:
@@ -119,9 +148,9 @@ def _write(rows: list[Transition], claim: UUID) -> int:
     return len(rows)
 
 
-def _take_over(now: datetime, claim: UUID) -> int:
+def _take_over(now: datetime, claim: UUID, at_once: bool = False) -> int:
     """Claim the unhandled rows of the last day that nobody is sending, and return how many."""
-    lapsed = Q(claimed_at__isnull=True) | Q(claimed_at__lte=Now() - CLAIM_LIFE)
+    lapsed = Q() if at_once else Q(claimed_at__isnull=True) | Q(claimed_at__lte=Now() - CLAIM_LIFE)
     free = Transition.objects.filter(lapsed, handled_at__isnull=True)
     owed = free.filter(at__gt=now - RESEND_WITHIN, at__lte=now, market__active=True)
     # A query first: an UPDATE that finds nothing would still wait for SQLite's one writer, every second.
@@ -147,7 +176,7 @@ def _mine(claim: UUID) -> QuerySet[Transition]:
 def _deliver(row: Transition) -> bool:
     """Send the signals of one row, and say whether every receiver took it."""
     try:
-        session = sessions_of(row.market.key).on(row.session_date)
+        session = sessions_of(row.market.key).on(row.session_date) or _vanished(row)
     except CalendarUnavailable as error:
         log.error("thor.market.unhandled: %s: %s", row, error)
         return False
@@ -155,6 +184,15 @@ def _deliver(row: Transition) -> bool:
         log.warning("thor.market.void: %s: the calendar has no such session any more", row)
         return True
     return _announce(row, session)
+
+
+def _vanished(row: Transition) -> Session | None:
+    """Return a session that was taken out of the calendar after it had opened, as long as it lasted."""
+    if row.kind != Transition.Kind.CLOSED:
+        return None
+    opened = Transition.objects.filter(market=row.market, session_date=row.session_date, kind=row.Kind.OPENED)
+    at = opened.values_list("at", flat=True).first()
+    return None if at is None or at >= row.at else Session(row.session_date, at, row.at)
 
 
 def _announce(row: Transition, session: Session) -> bool:
