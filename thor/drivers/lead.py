@@ -105,7 +105,7 @@ class Lead:
         self._dispatcher.prepare(self._clock.now())
 
     def until_next(self) -> timedelta:
-        """Return how long on the wall until anything is due: an entry, a bell, an edge; in a replay a tick or a bell."""
+        """Return how long on the wall until anything is due: an entry, a bell, an edge; in a replay also a tick."""
         wall = self._clock.wall()
         rest = GATHER if self._has_fired else timedelta(0)
         bells = [self._clock.wall_of(instant) - wall for instant in (self._next_bell, self._next_edge) if instant]
