@@ -1,7 +1,9 @@
-"""Send the Content-Security-Policy of each page."""
+"""Send the Content-Security-Policy of each page, and people without a log-in to log in."""
 
 from collections.abc import Callable
+from typing import Any
 
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
 
 #: Scripts come from our own files alone. Styles may be inline because Plotly positions and colours its drawing with
@@ -34,3 +36,18 @@ def policy_of(request: HttpRequest) -> str:
     """Return the policy of the page asked for: looser in the admin, strict everywhere else."""
     match = request.resolver_match
     return ADMIN if match is not None and "admin" in match.app_names else PAGES
+
+
+class LoginRequired(LoginRequiredMiddleware):
+    """Ask for a log-in where a page needs one, and only there ask the database who somebody is.
+
+    What needs none, such as the health check, then says in its own words that the database is away.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., Any], view_args: Any, view_kwargs: Any
+    ) -> Any:
+        """Return where to log in, or None to go on."""
+        if not getattr(view_func, "login_required", True):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
