@@ -81,8 +81,10 @@ class Columns:
         more = (_usual(day, self.weekly[_weekday(day)], zone) for day in days)
         # The eve of a session can lie before the last known close where a calendar stops in mid-week.
         later = [row for row in more if row.open >= self.closes[-1]]
-        arrays = _arrays([*self.rows(), *later])
-        return Columns(self.zone, self.known_until, end, self.weekly, **arrays)
+        # Added to what is there: making all columns anew would cost the first question about a far year 60 ms.
+        added = _arrays(later, broken=bool(self.break_ends), edges=self.edges[:])
+        whole = {name: getattr(self, name) + added[name] for name in COLUMNS if name != "edges"}
+        return Columns(self.zone, self.known_until, end, self.weekly, **whole, edges=added["edges"])
 
     @property
     def next_year(self) -> int:
@@ -123,8 +125,8 @@ class Columns:
 def columns_of(rows: Iterable[Row], zone: str, known_until: date) -> Columns:
     """Make columns of sessions in order, and learn the usual hours from the most recent of them."""
     rows = list(rows)
-    until = known_until.toordinal()
-    return Columns(zone, until, until, usual_hours(rows, ZoneInfo(zone)), **_arrays(rows))
+    until, broken = known_until.toordinal(), any(row.break_end for row in rows)
+    return Columns(zone, until, until, usual_hours(rows, ZoneInfo(zone)), **_arrays(rows, broken))
 
 
 def usual_hours(rows: list[Row], zone: ZoneInfo, look_back: int = 130) -> dict[int, Hours]:
@@ -171,20 +173,19 @@ def _weekday(day: int) -> int:
     return (day + 6) % 7
 
 
-def _arrays(rows: list[Row]) -> dict[str, "array[int]"]:
-    broken = any(row.break_end for row in rows)
+def _arrays(rows: list[Row], broken: bool, edges: "array[int] | None" = None) -> dict[str, "array[int]"]:
+    """Return the columns of rows, those of the breaks only where there are any; `edges` are those before the rows."""
     return {
         "dates": array("i", (row.date for row in rows)),
         "opens": array("i", (row.open for row in rows)),
         "closes": array("i", (row.close for row in rows)),
         "break_starts": array("i", (row.break_start for row in rows) if broken else ()),
         "break_ends": array("i", (row.break_end for row in rows) if broken else ()),
-        "edges": _edges(rows),
+        "edges": _edges(rows, array("i") if edges is None else edges),
     }
 
 
-def _edges(rows: list[Row]) -> "array[int]":
-    edges = array("i")
+def _edges(rows: list[Row], edges: "array[int]") -> "array[int]":
     for row in rows:
         for start, end in _trading(row):
             # Sessions without a gap (crypto) are one stretch of trading: no edge between them.

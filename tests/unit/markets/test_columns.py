@@ -94,3 +94,22 @@ def test_a_calendar_that_stops_inside_a_year_is_carried_on_from_the_next_day():
 
     assert date.fromordinal(longer.dates[len(columns)]) == date(2026, 5, 21)
     assert date.fromordinal(longer.dates[-1]) == date(2026, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("hours", "zone"),
+    [
+        (("9:00", "15:30", ("11:30", "12:30")), "Asia/Tokyo"),
+        (("9:30", "16:00"), NEW_YORK),
+        (("0:00", "24:00"), "UTC"),
+    ],
+)
+def test_columns_that_grew_equal_columns_made_of_all_their_rows(hours, zone):
+    columns = columns_of([row(day, *hours, zone=zone) for day in weeks(20)], zone, date(2026, 5, 22))
+
+    longer = columns.extended(2027)
+
+    anew = columns_of(longer.rows(), zone, date(2026, 5, 22))
+    assert len(longer) > len(columns) + 400
+    for name in ("dates", "opens", "closes", "break_starts", "break_ends", "edges"):
+        assert getattr(longer, name) == getattr(anew, name)
