@@ -1,4 +1,4 @@
-"""Name the calendars, and read them out of exchange_calendars.
+"""Name the calendars, and read them out of exchange_calendars, with Thor's corrections.
 
 Three of Thor's markets have no calendar of their own in the library and are derived from one that has. A
 derived calendar is the source's name and a suffix, so that everybody sees where its holidays and half days
@@ -9,20 +9,19 @@ its own.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from thor.markets.columns import Columns, Row, columns_of, local_minutes
+from thor.markets.corrections import CLOCKS, Shape, corrected, without_halt
 
 #: Where the tables begin; recordings and known answers begin here too.
 FIRST_DATE: Final = date(1990, 1, 1)
 #: Whole years after the current one for which the rules of the library are asked.
 YEARS_AHEAD: Final = 2
-
-Shape = Callable[[Row, ZoneInfo], Row]
 
 
 def hour_before(row: Row, zone: ZoneInfo) -> Row:
@@ -33,11 +32,6 @@ def hour_before(row: Row, zone: ZoneInfo) -> Row:
 def extended_day(row: Row, zone: ZoneInfo) -> Row:
     """Return the session from 04:00 to four hours after the close, which on a half day is early as well."""
     return Row(row.date, local_minutes(row.date, 4 * 60, zone), row.close + 4 * 60)
-
-
-def without_halt(row: Row, zone: ZoneInfo) -> Row:
-    """Return the Globex session without the halt from 16:00 to 17:00 Chicago, open in the library."""
-    return row._replace(close=min(row.close, local_minutes(row.date, 16 * 60, zone)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +55,13 @@ def read_calendar(calendar: str, this_year: int) -> Columns:
     Raises `LookupError` for a name that nobody knows.
     """
     derived = DERIVED.get(calendar)
-    source = _library_calendar(derived.source if derived else calendar, this_year)
+    name = derived.source if derived else calendar
+    source = _library_calendar(name, this_year)
     zone = ZoneInfo(str(source.tz))
-    rows: Iterator[Row] = _rows(source)
+    rows = corrected(name, _rows(source), zone)
     if derived:
-        rows = (derived.shape(row, zone) for row in rows)
-    return columns_of(rows, str(zone), _last_date(source, this_year))
+        rows = corrected(calendar, (derived.shape(row, zone) for row in rows), zone)
+    return columns_of(rows, CLOCKS.get(calendar, zone.key), _last_date(source, this_year))
 
 
 @functools.cache  # three calendars of the box are New York

@@ -14,6 +14,7 @@ background.
 import contextlib
 import fcntl
 import functools
+import hashlib
 import importlib.metadata
 import json
 import logging
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 #: Announcements (a day of mourning, a new holiday) reach the library by upgrades; the years ahead move once
 #: a year.
 MAX_AGE: Final = timedelta(days=1)
+#: The modules that decide what is in a file.
+RULES: Final = ("calendars", "columns", "corrections")
 #: Seconds that building every calendar of the library may take on a slow, busy machine.
 PATIENCE: Final = 120
 
@@ -46,8 +49,8 @@ class CalendarUnavailable(ThorError):
 
 
 def folder() -> Path:
-    """Return where the files lie: a folder a version of the library, since an upgrade changes answers."""
-    return env().var_dir / "sessions" / f"{_version()}-{LAYOUT}"
+    """Return where the files lie: a folder a version of the library and of Thor's rules, since both change answers."""
+    return env().var_dir / "sessions" / f"{_version()}-{LAYOUT}-{_rules()}"
 
 
 def load(calendar: str, others: Sequence[str] = ()) -> tuple[Columns, float]:
@@ -154,3 +157,10 @@ def _lock() -> Iterator[None]:
 @functools.cache
 def _version() -> str:
     return importlib.metadata.version("exchange_calendars")
+
+
+@functools.cache
+def _rules() -> str:
+    """Return a digest of the modules that decide what is in a file: none that older rules wrote is ever read."""
+    modules = (Path(__file__).with_name(f"{name}.py") for name in RULES)
+    return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()[:8]
