@@ -1,0 +1,48 @@
+"""Say how soon the heartbeat looks again: every second while somebody trades, else once a minute.
+
+Slow never means late: a slow period ends at the latest at the next opening, resumption or pre-open window of a market
+that would make it fast. Pure but for the list of markets; the calendar decides, no broker's clock does.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from thor.markets.models import Market
+from thor.markets.phases import bells
+from thor.markets.selectors import active_tables
+from thor.markets.table import SessionTable
+from thor.timing.phase import Phase
+
+FAST: Final = timedelta(seconds=1)
+SLOW: Final = timedelta(seconds=60)
+
+#: What a slow heartbeat waits for: the hour before an open, an open, the end of a break (late ones end in pre-close).
+_AWAITED: Final = frozenset({Phase.pre_open, Phase.open, Phase.pre_close})
+
+
+def heartbeat_period(at: datetime, active_venues: Collection[str] | None = None) -> timedelta:
+    """Return how long the heartbeat waits after `at`.
+
+    Active control markets count, and the active venues among `active_venues`: the keys of those that have an active
+    instrument, which markets cannot know. Without the argument every active venue counts.
+    """
+    return period_of((table for row, table in active_tables() if _counts(row, active_venues)), at)
+
+
+def period_of(tables: Iterable[SessionTable], at: datetime) -> timedelta:
+    """Return the period for these sessions: a second while any trades, else a minute or until one is awaited."""
+    tables = list(tables)
+    if any(table.is_open(at) for table in tables):
+        return FAST
+    return min((_wait(table, at) for table in tables), default=SLOW)
+
+
+def _counts(row: Market, active_venues: Collection[str] | None) -> bool:
+    return row.role == Market.Role.CONTROL or active_venues is None or row.key in active_venues
+
+
+def _wait(table: SessionTable, at: datetime) -> timedelta:
+    """Return the time to the next thing awaited of a market that does not trade, a minute at most."""
+    awaited = (bell.at for bell in bells(table, at, at + SLOW) if bell.phase in _AWAITED)
+    return next(awaited, at + SLOW) - at
