@@ -58,6 +58,7 @@ class Env(BaseSettings):
     imports: str = named("THOR_IMPORTS", "", "Modules of tasks of your own, comma-separated, loaded by every process")
     feed: str = named("THOR_FEED", "simulated", "Feed of prices, or one a venue: globex=simulated,…")
     replay_files: str = named("THOR_REPLAY_FILES", "", "Files of the replay feed: paths or globs, comma-separated")
+    market_overrides: str = named("THOR_MARKET_OVERRIDES", "", "YAML file of overrides of markets' hours")
     clock: Annotated[Literal["system", "replay"], BeforeValidator(_lower)] = named(
         "THOR_CLOCK", "system", "The clock of all processes: system, or replay"
     )

@@ -1,5 +1,6 @@
 """Declare the app to Django, and put the markets of the box into a new database."""
 
+import importlib
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -17,9 +18,10 @@ class MarketsConfig(AppConfig):
     def ready(self) -> None:
         """Install the box after each migrate, and forget cached rows when one is edited in this process."""
         post_migrate.connect(_install, sender=self, dispatch_uid="thor.markets.install")
-        market = self.get_model("Market")
-        for signal in (post_save, post_delete):
-            signal.connect(_forget, sender=market, dispatch_uid="thor.markets.forget")
+        for name in ("Market", "Override"):
+            for signal in (post_save, post_delete):
+                signal.connect(_forget, sender=self.get_model(name), dispatch_uid=f"thor.markets.forget.{name}")
+        importlib.import_module("thor.markets.checks")
 
 
 def _install(*, using: str, apps: Apps = apps, **_: Any) -> None:

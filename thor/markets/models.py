@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from thor.markets.overrides import DayOverride
 from thor.timing.phase import POST_CLOSE, Phase
 
 #: A transition never begins a holiday: on a date without a session nothing happens.
@@ -87,7 +88,8 @@ class Override(models.Model):
     """What an operator knows of one date of one market and its calendar does not: it wins over the calendar.
 
     Either closed for the whole date, or other hours: a late open, an early close, or both, which also makes a session
-    on a date that has none. Times are of the calendar's zone; a close that is not after the open is refused.
+    on a date that has none. Times are of the market's zone; a close that is not after the open is refused. Where a
+    session opens on the eve of its date, an open that the close has already passed is one of the eve.
     """
 
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="overrides")
@@ -105,6 +107,21 @@ class Override(models.Model):
 
     def __str__(self) -> str:
         return f"{self.market.key} {self.date:%F}"
+
+    def said(self, market: Market) -> DayOverride:
+        """Return what the row says, in the zone of its market."""
+        return DayOverride(self.date, self.closed, self.open, self.close, self.reason, market.zone)
+
+    def clean(self) -> None:
+        """Refuse what makes no session, with the field to change, before any process takes it over."""
+        from thor.markets.verdict import verdict
+
+        market = Market.objects.filter(pk=self.market_id).first()
+        if market is None or self.date is None:
+            return
+        if wrong := verdict(self.said(market), market.calendar):
+            field, sentence = wrong
+            raise ValidationError({field: sentence})
 
 
 class ClockReading(models.Model):

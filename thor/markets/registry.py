@@ -1,45 +1,77 @@
-"""Remember the market rows for five seconds, so that a question about time does not become a query.
+"""Remember markets and overrides for half a second, so that a question about time does not become a query.
 
-An edit reaches the process that made it at once, and every other process within `FRESH`.
+An edit reaches the process that made it at once, and every other process within `FRESH`. Rows and the file of
+overrides are read together: a question never sees half of an edit.
 """
 
 import logging
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 from django.db import DatabaseError
 
 from thor.errors import ThorError
-from thor.markets.models import Market
+from thor.markets import override_file
+from thor.markets.models import Market, Override
+from thor.markets.overrides import DayOverride
 
 log = logging.getLogger(__name__)
 
 #: Seconds for which rows are believed; monotonic, so a replay does not change it.
-FRESH: Final = 5.0
+FRESH: Final = 0.5
 
-_lock = threading.Lock()
-_rows: dict[str, Market] = {}
-_stale_at = float("-inf")
-_edits = 0
+#: The overrides of each market that has any, by date.
+Overrides = Mapping[str, Mapping[date, DayOverride]]
 
 
 class UnknownMarket(ThorError):
     """No market of this key exists."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """The markets and their overrides as they were at one look; another object after each look."""
+
+    markets: dict[str, Market] = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=dict)
+
+
+_lock = threading.Lock()
+_last = Reading()
+_stale_at = float("-inf")
+_edits = 0
+_strange: frozenset[str] = frozenset()
+
+
 def markets() -> list[Market]:
     """Return every market, active or not, in the order of lists."""
-    return list(_current().values())
+    return list(reading().markets.values())
 
 
 def market(key: str) -> Market:
     """Return the market of this key; raise `UnknownMarket` with the keys that exist."""
-    rows = _current()
-    if key not in rows:
-        known = ", ".join(rows) or "none; run manage.py migrate"
+    return market_in(reading(), key)
+
+
+def market_in(found: Reading, key: str) -> Market:
+    """Return the market of this key in a reading; raise `UnknownMarket` with the keys that exist."""
+    row = found.markets.get(key)
+    if row is None:
+        known = ", ".join(found.markets) or "none; run manage.py migrate"
         raise UnknownMarket(f"{key!r} is no market; there are {known}.")
-    return rows[key]
+    return row
+
+
+def reading() -> Reading:
+    """Return markets and overrides as they were less than `FRESH` ago."""
+    if time.monotonic() < _stale_at:
+        return _last
+    with _lock:
+        return _last if time.monotonic() < _stale_at else _read()
 
 
 def forget() -> None:
@@ -49,25 +81,41 @@ def forget() -> None:
     _stale_at = float("-inf")
 
 
-def _current() -> dict[str, Market]:
-    if time.monotonic() < _stale_at:
-        return _rows
-    with _lock:
-        return _rows if time.monotonic() < _stale_at else _read()
-
-
-def _read() -> dict[str, Market]:
-    global _rows, _stale_at
+def _read() -> Reading:
+    global _last, _stale_at
     edits = _edits
     try:
-        _rows = {row.key: row for row in Market.objects.all()}
+        rows = {row.key: row for row in Market.objects.all()}
+        _last = Reading(rows, _overrides(rows))
     except DatabaseError as error:
         # Rows seldom change: while the database is away, old ones are nearer the truth than no answer.
-        if not _rows:
+        if not _last.markets:
             raise
         log.warning("thor.market.rows_stale: %s", error)
     # An edit that came while these rows were on their way may not be among them: they serve this question
     # only.
     if edits == _edits:
         _stale_at = time.monotonic() + FRESH
-    return _rows
+    return _last
+
+
+def _overrides(rows: dict[str, Market]) -> Overrides:
+    """Return what the file says, and over it what the rows say."""
+    found: dict[str, dict[date, DayOverride]] = {}
+    of_file = override_file.current()
+    _tell_of_strangers(frozenset(of_file), rows)
+    for key in of_file.keys() & rows.keys():
+        found[key] = {one.date: one.override(rows[key].zone) for one in of_file[key]}
+    by_id = {row.pk: row for row in rows.values()}
+    for one in Override.objects.filter(market__in=by_id):
+        row = by_id[one.market_id]
+        found.setdefault(row.key, {})[one.date] = one.said(row)
+    return found
+
+
+def _tell_of_strangers(keys: frozenset[str], rows: dict[str, Market]) -> None:
+    global _strange
+    strange = keys - rows.keys()
+    if strange - _strange:
+        log.error("thor.market.override_unknown: the file names %s: there is no such market", ", ".join(strange))
+    _strange = strange

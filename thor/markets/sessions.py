@@ -1,19 +1,27 @@
 """Find the sessions of a market or of a calendar, and notice when they change.
 
-Tables are kept in the process. Every five seconds the next question looks whether the market's row was edited
-or the calendar's file replaced, and takes over what is new; no process needs a restart.
+Tables are kept in the process. Twice a second the next question looks whether the market or an override was edited,
+and every five seconds whether the calendar's file was replaced, and takes over what is new; no process needs a
+restart.
 """
 
+import logging
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from thor.markets import store
 from thor.markets.box import BOXED_CALENDARS
+from thor.markets.calendars import DERIVED
 from thor.markets.models import Market
-from thor.markets.registry import market
+from thor.markets.overrides import DayOverride, followed, overridden
+from thor.markets.registry import Reading, market_in, reading
 from thor.markets.table import SessionTable
+
+log = logging.getLogger(__name__)
 
 #: Seconds after which a process looks whether the file of a calendar has been replaced.
 LOOK_AGAIN: Final = 5.0
@@ -27,10 +35,10 @@ def sessions_of(market_key: str) -> SessionTable:
     The same object comes back for as long as nothing changed, so what others have computed from it stays
     true.
     """
-    row = market(market_key)
+    now = reading()
     held = _by_market.get(market_key)
-    if held is None or held.row is not row:
-        held = _by_market[market_key] = _match(row, held)
+    if held is None or held.reading is not now:
+        held = _by_market[market_key] = _match(market_in(now, market_key), now, held)
     return held.table
 
 
@@ -45,11 +53,30 @@ def sessions_of_calendar(calendar: str) -> SessionTable:
 
 
 @dataclass(frozen=True, slots=True)
-class _MarketTable:
-    """The table of a market, and the row and the table of the calendar that it was made from."""
+class _Makings:
+    """What the table of a market is made from: as long as they are the same, so is the table.
 
-    row: Market
+    `followed` are the overrides of the market that rules the calendar's source, and `source` is the source's table;
+    None where nothing is followed.
+    """
+
     base: SessionTable
+    own: Mapping[date, DayOverride]
+    source: SessionTable | None
+    followed: Mapping[date, DayOverride]
+
+    def same_as(self, other: "_Makings") -> bool:
+        """Say whether a table made from the other would say the same."""
+        same_tables = self.base is other.base and self.source is other.source
+        return same_tables and self.own == other.own and self.followed == other.followed
+
+
+@dataclass(frozen=True, slots=True)
+class _MarketTable:
+    """The table of a market, when it was last known to be true, and what it was made from."""
+
+    reading: Reading
+    makings: _Makings
     table: SessionTable
 
 
@@ -69,11 +96,41 @@ _loading = threading.RLock()
 _rebuild_at = float("-inf")
 
 
-def _match(row: Market, held: _MarketTable | None) -> _MarketTable:
-    base = sessions_of_calendar(row.calendar)
-    if held is not None and held.base is base and held.table.post_close == row.post_close:
-        return _MarketTable(row, base, held.table)
-    return _MarketTable(row, base, base.with_post_close(row.post_close))
+def _match(row: Market, now: Reading, held: _MarketTable | None) -> _MarketTable:
+    makings = _makings(row, now)
+    if held is not None and held.table.post_close == row.post_close and makings.same_as(held.makings):
+        return _MarketTable(now, held.makings, held.table)
+    table = makings.base.with_post_close(row.post_close)
+    return _MarketTable(now, makings, _overridden(row, table, makings) if makings.own or makings.followed else table)
+
+
+def _makings(row: Market, now: Reading) -> _Makings:
+    base, own = sessions_of_calendar(row.calendar), now.overrides.get(row.key, {})
+    derived = DERIVED.get(row.calendar)
+    moved = _overrides_of_calendar(derived.source, now) if derived else {}
+    return _Makings(base, own, sessions_of_calendar(derived.source) if derived and moved else None, moved)
+
+
+def _overrides_of_calendar(calendar: str, now: Reading) -> dict[date, DayOverride]:
+    """Join the overrides of the markets that have a calendar; for one date the first in the order of lists counts."""
+    found: dict[date, DayOverride] = {}
+    for row in now.markets.values():
+        if row.calendar == calendar:
+            found = {**now.overrides.get(row.key, {}), **found}
+    return found
+
+
+def _overridden(row: Market, table: SessionTable, makings: _Makings) -> SessionTable:
+    overrides = {**makings.followed, **makings.own}
+    last = max(overrides)
+    columns = table.columns_beyond(last)
+    if makings.source is not None:
+        source = makings.source.columns_beyond(last)
+        columns = followed(columns, source, DERIVED[row.calendar], makings.followed.values())
+    columns, voids = overridden(columns, makings.own.values())
+    for void in voids:
+        log.warning("thor.market.override_void: %s: %s", row.key, void)
+    return table.with_overrides(columns, overrides)
 
 
 def _look_again(calendar: str) -> _Held:
@@ -100,10 +157,19 @@ def _refresh(calendar: str, held: _Held) -> None:
     held.look_again_at = time.monotonic() + LOOK_AGAIN
     stamped = store.stamp(calendar)
     if stamped not in (held.stamped, 0.0):
-        columns, held.stamped = store.load(calendar)
-        if held.table is None or not held.table.starts_with(columns):
-            held.table = SessionTable(calendar, columns)
+        _take_new(calendar, held)
     _rebuild_if_old(calendar, held.stamped)
+
+
+def _take_new(calendar: str, held: _Held) -> None:
+    try:
+        columns, held.stamped = store.load(calendar)
+    except store.CalendarUnavailable as error:
+        # What was read before is still nearer the truth than nothing.
+        log.warning("thor.sessions.stale: %s", error)
+        return
+    if held.table is None or not held.table.starts_with(columns):
+        held.table = SessionTable(calendar, columns)
 
 
 def _rebuild_if_old(calendar: str, stamped: float) -> None:

@@ -7,10 +7,12 @@ a time.
 
 import threading
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from thor.markets.columns import Columns
+from thor.markets.overrides import DayOverride
 from thor.timing.phase import POST_CLOSE
 from thor.timing.session import Session, Span
 
@@ -21,7 +23,8 @@ class SessionTable:
     """The sessions of one calendar, in order; safe to ask from many threads.
 
     Instants are aware datetimes, or seconds since the epoch where the name says `seconds`. Before the first
-    session of the calendar, and after the year 2100, a market is closed.
+    session of the calendar, and after the year 2100, a market is closed. `overrides` are those that hold in the
+    columns, by date; a market that is continuous by its calendar stays so, whatever they close.
     """
 
     __slots__ = (
@@ -32,13 +35,29 @@ class SessionTable:
         "_lock",
         "_read",
         "calendar",
+        "continuous",
+        "overrides",
         "post_close",
     )
 
-    def __init__(self, calendar: str, columns: Columns, post_close: timedelta = POST_CLOSE) -> None:
-        """Take the columns as they were read, and the market's own post-close limit."""
+    def __init__(
+        self,
+        calendar: str,
+        columns: Columns,
+        post_close: timedelta = POST_CLOSE,
+        overrides: Mapping[date, DayOverride] | None = None,
+        *,
+        continuous: bool | None = None,
+    ) -> None:
+        """Take the columns as they were read, the market's own post-close limit, and what was overridden in them.
+
+        `continuous` says whether each session begins where the last one ended, so that the market has no bells; it is
+        told from the columns where it is not given.
+        """
         self.calendar = calendar
         self.post_close = post_close
+        self.overrides = overrides or {}
+        self.continuous = len(columns.edges) <= 2 < len(columns) if continuous is None else continuous
         self._read = self._columns = columns
         self._lock = threading.Lock()
         self._last_answer = (0.0, 0.0, False)
@@ -62,15 +81,17 @@ class SessionTable:
         """Return the last date that the library knows; later sessions are provisional."""
         return date.fromordinal(self._columns.known_until)
 
-    @property
-    def continuous(self) -> bool:
-        """Say whether each session begins where the last one ended: such a market has no bells."""
-        columns = self._columns
-        return len(columns.edges) <= 2 < len(columns)
-
     def with_post_close(self, post_close: timedelta) -> "SessionTable":
         """Return the same sessions with a market's own post-close limit."""
         return SessionTable(self.calendar, self._read, post_close)
+
+    def with_overrides(self, columns: Columns, overrides: Mapping[date, DayOverride]) -> "SessionTable":
+        """Return a table of the same calendar whose columns hold these overrides."""
+        return SessionTable(self.calendar, columns, self.post_close, overrides, continuous=self.continuous)
+
+    def columns_beyond(self, day: date) -> Columns:
+        """Return the columns, grown so far that the date and the session after it are among them."""
+        return self._reaching(_beyond(day))
 
     def starts_with(self, columns: Columns) -> bool:
         """Say whether this table was made from such columns: a daily rebuild mostly brings the same."""
@@ -102,7 +123,7 @@ class SessionTable:
     def on(self, day: date) -> Session | None:
         """Return the session of this date, or None where the market has none."""
         ordinal = day.toordinal()
-        columns = self._reaching((ordinal - EPOCH.toordinal() + 2) * 1440)
+        columns = self._reaching(_beyond(day))
         index = bisect_left(columns.dates, ordinal)
         if index == len(columns) or columns.dates[index] != ordinal:
             return None
@@ -110,7 +131,7 @@ class SessionTable:
 
     def between(self, first: date, last: date) -> list[Session]:
         """Return the sessions of all dates from the first to the last, both included."""
-        columns = self._reaching((last.toordinal() - EPOCH.toordinal() + 2) * 1440)
+        columns = self._reaching(_beyond(last))
         low = bisect_left(columns.dates, first.toordinal())
         high = bisect_right(columns.dates, last.toordinal())
         return [_session(columns, index) for index in range(low, high)]
@@ -154,6 +175,10 @@ def _session(columns: Columns, index: int) -> Session:
     day = columns.dates[index]
     opened, closed = _at(columns.opens[index]), _at(columns.closes[index])
     return Session(date.fromordinal(day), opened, closed, breaks, day > columns.known_until)
+
+
+def _beyond(day: date) -> int:
+    return (day.toordinal() - EPOCH.toordinal() + 2) * 1440
 
 
 def _year(minute: float) -> int:
