@@ -96,6 +96,11 @@ class House:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
 
+    def execute(self, script: str) -> None:
+        """Run statements on the house's PostgreSQL, and commit them."""
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(script)  # type: ignore[call-overload]
+
     def count(self, query: str) -> int:
         """Return the one number of a query."""
         return int(self.rows(query)[0][0] or 0)

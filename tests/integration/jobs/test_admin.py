@@ -7,8 +7,10 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from tests.integration.drivers.conftest import START
+from thor.jobs import lines
 from thor.jobs.models import Entry, Run
 from thor.jobs.sync import sync_jobs
 from thor.leadership.term import raise_term
@@ -57,3 +59,50 @@ def test_times_are_shown_to_the_second(boss: Client) -> None:
     )  # fmt: skip
 
     assert f"{at:%Y-%m-%d %H:%M:%S}" in boss.get(reverse("admin:jobs_run_changelist")).content.decode()
+
+
+def window_form(entry: Entry, window: str) -> dict[str, str]:
+    none = {f"control-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL", "MIN_NUM", "MAX_NUM")}
+    return {"window": window, **none}
+
+
+def test_a_window_is_edited_and_outlives_the_next_declaration(boss: Client) -> None:
+    sync_jobs(at=START)
+    entry = Entry.objects.get(name="intraday @ us_equities")
+    address = reverse("admin:jobs_entry_change", args=[entry.pk])
+
+    answer = boss.post(address, window_form(entry, "Between(open + 5m, close-25m)"))
+    sync_jobs(at=START)
+
+    entry.refresh_from_db()
+    assert (answer.status_code, entry.window) == (302, "between open+5m and close-25m")
+
+
+@pytest.mark.parametrize(
+    ("name", "window", "sentence"),
+    [
+        ("intraday @ us_equities", "lunch", "is no window"),
+        ("intraday @ us_equities", "between close and open", "can never open"),
+        ("intraday @ us_equities", "", "required"),
+        ("purge_runs", "during open", "belongs to no market"),
+    ],
+)
+def test_a_window_that_cannot_be_is_refused(boss: Client, name: str, window: str, sentence: str) -> None:
+    sync_jobs(at=START)
+    entry = Entry.objects.get(name=name)
+
+    answer = boss.post(reverse("admin:jobs_entry_change", args=[entry.pk]), window_form(entry, window))
+
+    assert sentence in answer.content.decode()
+    assert Entry.objects.get(pk=entry.pk).window == entry.window
+
+
+def test_a_users_own_line_has_no_window_to_edit(boss: Client) -> None:
+    interval = IntervalSchedule.objects.create(every=5, period="seconds")
+    PeriodicTask.objects.create(name="own", task="own.task", interval=interval)
+    lines.identify(START)
+    entry = Entry.objects.get(name="own")
+
+    answer = boss.post(reverse("admin:jobs_entry_change", args=[entry.pk]), window_form(entry, "always"))
+
+    assert answer.status_code == 403

@@ -4,16 +4,19 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from thor.jobs.admin.operable import Operable
 from thor.jobs.models import Control, Entry, Run, Worker
 from thor.jobs.schedule import is_paused
+from thor.timing import Always, parse_window
+from thor.timing.edges import BadWindow
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -108,19 +111,60 @@ class ControlInline(admin.StackedInline):
 
     model = Control
     extra = 0
+    max_num = 0
     can_delete = False
     readonly_fields = ("paused", "paused_by", "reason", "paused_at", "resumed_at", "changed_at")
 
 
+class EntryForm(forms.ModelForm):
+    """Edit the window of a job's entry, with its offsets."""
+
+    class Meta:
+        model = Entry
+        fields = ("window",)
+
+    def clean_window(self) -> str:
+        """Refuse what is no window, or could never open, and write it as the declarations do."""
+        try:
+            window = parse_window(self.cleaned_data["window"])
+        except BadWindow as error:
+            raise forms.ValidationError(str(error)) from None
+        if not window.can_open():
+            raise forms.ValidationError(f"The window {window.text()} can never open; turn its edges round.")
+        if not self.instance.market and not isinstance(window, Always):
+            raise forms.ValidationError("This job belongs to no market, so it has no sessions; write always.")
+        return window.text()
+
+
 @admin.register(Entry)
 class EntryAdmin(ReadOnly, Operable):
-    """Every line of the schedule with its identity; the interval is edited at its periodic task."""
+    """Every line of the schedule with its identity; a job's window is edited here, its interval at its periodic task.
 
+    What is edited stays so when the declaration of the job changes.
+    """
+
+    form = EntryForm
     list_display = ("name", "job", "market", "window", "wish", "since", "shown_by", "retired_at")
     list_filter = ("job", "market", "control__paused")
     list_select_related = ("control",)
     search_fields = ("name", "=id")
+    fields = ("name", "job", "market", "window", "declared", "shown_by", "since", "retired_at")
+    readonly_fields = ("name", "job", "market", "declared", "shown_by", "since", "retired_at")
     inlines = (ControlInline,)
+
+    def has_change_permission(self, request: HttpRequest, obj: Entry | None = None) -> bool:
+        """Let those who may change a job's interval change its window; a user's own line has none."""
+        return (obj is None or bool(obj.job)) and self.has_operate_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save the window, and let the leader look at it at once."""
+        Entry.objects.filter(pk=obj.pk).update(window=obj.window)
+        PeriodicTasks.update_changed()
+
+    @admin.display(description="window as declared")
+    def declared(self, entry: Entry) -> str:
+        """Show the window that the job's declaration gives it."""
+        return str(entry.defaults.get("window", ""))
 
     @admin.display(description="wish")
     def wish(self, entry: Entry) -> str:

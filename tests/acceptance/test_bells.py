@@ -1,0 +1,106 @@
+"""The bells of nine markets toggle the schedule: promptly, each its own lines, once, and never against a person's wish.
+
+The figures are printed and not asserted, but for a bound that tells a toggle from one that never comes.
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.bells import Bells, Edge, ringing, watch
+
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.skipif(not os.environ.get("DATABASE_URL"), reason="the toggles are noted by a trigger of PostgreSQL"),
+]
+
+#: No toggle and no first body is as late as this, in seconds, on whatever machine.
+HANGS = 10
+#: Where a leader is killed: seconds from a bell.
+AROUND = (-0.6, 0.0, 0.01, 0.05, 0.8)
+
+
+@pytest.fixture
+def bells(request: pytest.FixtureRequest) -> Iterator[Bells]:
+    with ringing(speed=request.param) as found:
+        yield found
+
+
+def sleep_until(at: float) -> None:
+    time.sleep(max(0.0, at - time.time()))
+
+
+def coming(bells: Bells, after: float) -> list[Edge]:
+    """Return the edges that are this many seconds away, and later."""
+    return [edge for edge in bells.edges() if edge.at > time.time() + after]
+
+
+def leader(bells: Bells) -> str:
+    """Return the name of the scheduler that gained the lease last."""
+    gained = {
+        name: bells.house.log(name).rfind("thor.lease.gained")
+        for name in bells.house.processes
+        if name.startswith("beat")
+    }
+    terms = {name: bells.house.log(name)[at:].split("term=")[1].split()[0] for name, at in gained.items() if at >= 0}
+    return max(terms, key=lambda name: int(terms[name]))
+
+
+def test_each_bell_toggles_the_lines_of_its_market_and_no_others() -> None:
+    report = watch(40)
+
+    sys.stdout.write(f"\n{report.text()}\n")
+    assert report.wrong == []
+    assert len(report.toggled) == 40
+    assert len(report.fired) > 15
+    assert max(report.toggled + report.fired) < HANGS
+
+
+@pytest.mark.parametrize("bells", [2000], indirect=True)
+def test_a_leader_killed_around_a_bell_changes_nothing(bells: Bells) -> None:
+    bells.begin()
+    first = coming(bells, 4.0)[0]
+    sleep_until(first.at + 0.3)
+
+    edge = first
+    for number, offset in enumerate(AROUND, start=3):
+        edge = next(e for e in coming(bells, 3.0) if e.opens)
+        sleep_until(edge.at + offset)
+        bells.house.kill(leader(bells))
+        bells.house.beat(f"beat{number}")
+    bells.house.wait_for(lambda: any(t[0] == edge.market and t[2] > edge.at for t in bells.toggles()), "the last bell")
+    time.sleep(8)
+
+    rung = [e for e in bells.edges() if first.at + 0.1 < e.at <= edge.at + 0.1]
+    bodies = Counter((market, nominal) for market, nominal, _ in bells.bodies())
+    unhandled = "SELECT count(*) FROM markets_transition WHERE handled_at IS NULL"
+    assert bells.report(rung).wrong == []
+    assert [found for found, times in bodies.items() if times > 1] == []
+    bells.house.wait_for(lambda: bells.house.count(unhandled) == 0, "all signals to be sent", HANGS)
+
+
+@pytest.mark.parametrize("bells", [8000], indirect=True)
+def test_a_paused_entry_stays_off_through_its_bells(bells: Bells) -> None:
+    bells.begin(beats=1)
+    paused = bells.house.python(
+        "from thor.jobs.controls import pause_entry\n"
+        "from thor.jobs.models import Entry\n"
+        "from thor.leadership.clock import process_clock\n"
+        "entry = Entry.objects.get(name='probe @ usa')\n"
+        "pause_entry(entry, by='trader', reason='looking', at=process_clock().now())\n"
+        "import time; answer = time.time()"
+    )
+    begun = time.time()
+
+    edges = [edge for edge in coming(bells, 2.0) if edge.market in ("usa", "canada")]
+    second = [edge for edge in edges if edge.market == "usa" and edge.opens][1]
+    sleep_until(second.at + 2.0)
+
+    others = [edge for edge in edges if edge.market == "canada" and edge.at <= second.at]
+    assert bells.report(others).wrong == []
+    assert [t for t in bells.toggles() if t[0] == "usa" and t[1] and t[2] > begun] == []
+    assert [body for body in bells.bodies() if body[0] == "usa" and body[2] > paused + 3.0] == []
