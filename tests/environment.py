@@ -14,7 +14,8 @@ import pytest
 for _name in list(os.environ):
     if _name.startswith(("THOR_", "FLOWER_")) and _name not in {"THOR_REQUIRE_DOCKER", "THOR_TEST_KEEP"}:
         del os.environ[_name]
-os.environ.pop("REDIS_URL", None)
+for _name in ("REDIS_URL", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "APCA_API_BASE_URL", "SCHEDULER_TICK_SECONDS"):
+    os.environ.pop(_name, None)
 
 _VAR_DIR = Path(tempfile.mkdtemp(prefix="thor-test-"))
 os.environ["THOR_VAR_DIR"] = str(_VAR_DIR)

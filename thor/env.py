@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from thor.errors import BadConfiguration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+#: Where Alpaca answers for paper accounts.
+PAPER_URL = "https://paper-api.alpaca.markets"
+#: Hosts whose answers cost nobody money: the paper endpoint, and this machine.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+PAPER_HOSTS = LOOPBACK | {"paper-api.alpaca.markets"}
 
 #: Names that begin with THOR_ and are read by the test suite or the Makefile, not by the product.
 FOREIGN_NAMES = frozenset({"THOR_REQUIRE_DOCKER", "THOR_TEST_KEEP"})
@@ -75,6 +82,15 @@ class Env(BaseSettings):
     keep_runs_days: int = named("THOR_KEEP_RUNS_DAYS", 14, "Days to keep runs", ge=1, le=10_000)
     keep_failures_days: int = named("THOR_KEEP_FAILURES_DAYS", 90, "Days to keep failed and lost runs", ge=1, le=10_000)
     worker_concurrency: int = named("THOR_WORKER_CONCURRENCY", 2, "Processes of each worker of `up`", ge=1, le=256)
+    scheduler_tick: int = named(
+        "SCHEDULER_TICK_SECONDS", 60, "Seconds between questions to a broker's clock", ge=15, le=3600
+    )
+    alpaca_url: str = named(
+        "APCA_API_BASE_URL", PAPER_URL, "Address of Alpaca's trading API; a live one needs THOR_ALLOW_LIVE"
+    )
+    alpaca_key_id: str = named("APCA_API_KEY_ID", "", "Key of the Alpaca account; empty means no broker")
+    alpaca_secret_key: str = named("APCA_API_SECRET_KEY", "", "Secret of that key", repr=False)
+    allow_live: bool = named("THOR_ALLOW_LIVE", False, "Let APCA_API_BASE_URL be that of an account with real money")
     failpoint: str = named("THOR_FAILPOINT", "", "For tests: die or freeze at a step, e.g. decided:kill:20")
 
     @field_validator("redis_url", "broker_url")
@@ -108,6 +124,25 @@ class Env(BaseSettings):
     def _replay_needs_a_start(self) -> "Env":
         if self.clock == "replay" and self.replay_start is None:
             raise ValueError("THOR_CLOCK=replay needs THOR_REPLAY_START, for example 2013-10-07T13:30:00+00:00")
+        return self
+
+    @field_validator("alpaca_url")
+    @classmethod
+    def _secure(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if not parts.hostname or parts.scheme != ("http" if parts.hostname in LOOPBACK else "https"):
+            raise ValueError(f"write an address that begins with https://, for example {PAPER_URL}")
+        return value
+
+    @model_validator(mode="after")
+    def _live_needs_two_switches(self) -> "Env":
+        host = urlsplit(self.alpaca_url).hostname
+        if host not in PAPER_HOSTS and not self.allow_live:
+            raise ValueError(
+                f"APCA_API_BASE_URL is a live address ({host}); set THOR_ALLOW_LIVE=1 as well, or unset it"
+            )
+        if bool(self.alpaca_key_id) != bool(self.alpaca_secret_key):
+            raise ValueError("APCA_API_KEY_ID and APCA_API_SECRET_KEY belong together; set both, or neither")
         return self
 
     @property

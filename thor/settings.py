@@ -121,6 +121,7 @@ INSTALLED_APPS = [
     "thor.markets.apps.MarketsConfig",
     "thor.jobs.apps.JobsConfig",
     "thor.marketdata.apps.MarketDataConfig",
+    "thor.trading.apps.TradingConfig",
     "thor.drivers.apps.DriversConfig",
     "thor.dashboard.apps.DashboardConfig",
     "thor.operations.apps.OperationsConfig",

@@ -73,6 +73,14 @@ class Market(models.Model):
         if self.post_close is not None and self.post_close < timedelta(0):
             raise ValidationError({"post_close": "A market cannot be post close for less than no time."})
         self._clean_calendar()
+        if self.clock_source == self.ClockSource.BROKER:
+            self._clean_broker()
+
+    def _clean_broker(self) -> None:
+        from thor.markets.broker_clock import why_not
+
+        if refusal := why_not(self.calendar):
+            raise ValidationError({"clock_source": f"{refusal[0].upper()}{refusal[1:]}."})
 
     def _clean_calendar(self) -> None:
         from thor.markets.sessions import sessions_of_calendar
