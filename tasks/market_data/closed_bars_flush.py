@@ -18,6 +18,7 @@ from thor.timing import Always, Every, Occurrence, Skip
     catch_up=Skip(),
     queue="market_data",
     repeatable=True,
+    on_doubt="run",
 )
 def closed_bars_flush(occurrence: Occurrence, **_: Any) -> Any:
     """Return how many bars were written."""

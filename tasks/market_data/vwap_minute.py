@@ -17,6 +17,7 @@ from thor.timing import During, Every, Occurrence, Skip
     catch_up=Skip(),
     queue="market_data",
     repeatable=True,
+    on_doubt="run",
 )
 def vwap_minute(occurrence: Occurrence, **_: Any) -> Any:
     """Return how many symbols were sampled."""

@@ -1,7 +1,8 @@
 """What a worker knows of a run: the header of its message, and the claim that it made."""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -21,6 +22,8 @@ class Claimed:
     time_limit: float | None
     lateness_ms: float
     occurrence: Occurrence
+    #: What the job declares for middleware; a user's own task declares nothing.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@
      ▼                ▼
     missed          lost (due again, where it is repeatable and has time left)
 
-    skipped: overlap, paused        handed_over: published to a task that cannot claim
+    skipped: overlap, paused, market clock unknown        handed_over: published to a task that cannot claim
 
 A claim is one conditional statement, and only the claimer knows the token that finishes the run: whatever message
 comes a second time, or late, or from a leader that was deposed, changes nothing.
@@ -117,6 +117,18 @@ def _end(uid: uuid.UUID, state: State, reason: str, **conditions: Any) -> bool:
 def skip(uid: uuid.UUID, reason: str) -> None:
     """End a run that was not claimed."""
     _end(uid, State.SKIPPED, reason)
+
+
+def leave_out(run: Claimed, reason: str) -> bool:
+    """End a claimed run whose body was not called; return whether it was still ours to end."""
+    return _finish(run, state=State.SKIPPED, reason=_clean(reason)[:500])
+
+
+def put_off(run: Claimed, reason: str, *, wait: timedelta) -> bool:
+    """Let a claimed run whose body was not called come again after `wait`; its deadline stays where it is."""
+    mine = Run.objects.filter(uid=run.uid, token=run.token, state=State.STARTED)
+    values = {"state": State.DUE, "lane": Lane.DIRECT, "token": None, "reason": _clean(reason)[:500]}
+    return bool(mine.update(**values, not_before=Now() + wait))
 
 
 def succeed(run: Claimed, result: Any) -> bool:

@@ -6,6 +6,7 @@ it does not come back, the message is thrown away and the run left to the ledger
 
 import traceback
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +19,11 @@ from thor.failpoints import reach
 from thor.jobs import events, ledger, middleware, workers
 from thor.jobs.claim import HEADER, Claimed, occurrence_of
 from thor.jobs.patience import patiently
-from thor.timing import Occurrence, SystemClock
+from thor.timing import Occurrence, OncePerSession, SystemClock
 
 OVERLAP_WAIT = 0.5
+#: Seconds after which a run that comes once a session, and that middleware left out, tries again.
+LEFT_OUT_WAIT = 15.0
 #: How long a worker's parent may wait for the database: meanwhile it neither consumes nor acknowledges.
 PARENT_SECONDS = 3.0
 #: Where a task's request keeps the run that it carries out.
@@ -86,8 +89,9 @@ class LedgerTask(Task):
             return super().__call__(*args, **kwargs)
         run = self._claim(occurrence_of(found))
         reach("claimed")
-        if self.name in _job_names():
-            args = (run.occurrence, *args)
+        spec = _job_names().get(self.name)
+        if spec is not None:
+            args, run = (run.occurrence, *args), replace(run, options=spec.options)
         setattr(self.request, CLAIMED, run)
         return self._carry_out(run, args, kwargs)
 
@@ -113,12 +117,16 @@ class LedgerTask(Task):
         if not is_requested and (spec is None or spec.overlap != "queue_one"):
             ledger.skip(uid, "overlap")
             return
+        self._come_again(OVERLAP_WAIT)
+
+    def _come_again(self, seconds: float) -> None:
+        """Send this very message once more, for a little later."""
         self.apply_async(
             args=tuple(self.request.args or ()),
             kwargs=dict(self.request.kwargs or {}),
             task_id=self.request.id,
             headers={HEADER: getattr(self.request, HEADER)},
-            countdown=OVERLAP_WAIT,
+            countdown=seconds,
             queue=str((self.request.delivery_info or {}).get("routing_key") or self.app.conf.task_default_queue),
         )
 
@@ -155,6 +163,9 @@ class LedgerTask(Task):
         except Reject as rejection:
             self._reject(run, rejection)
             raise
+        except middleware.LeftOut as refusal:
+            self._leave_out(run, str(refusal))
+            raise Ignore from None
         except Exception as error:
             text, reason = traceback.format_exc(), f"{type(error).__name__}: {error}"
             _report_stale(run, patiently(lambda: ledger.fail(run, reason, text)))
@@ -162,6 +173,15 @@ class LedgerTask(Task):
         reach("finishing")
         _report_stale(run, patiently(lambda: ledger.succeed(run, result)))
         return result
+
+    def _leave_out(self, run: Claimed, reason: str) -> None:
+        """End a run whose body was not called; what comes once a session tries again until its deadline."""
+        events.emit("thor.run.refused", **run.fields, reason=reason)
+        spec = _job_names().get(self.name)
+        if spec is None or not isinstance(spec.cadence, OncePerSession):
+            _report_stale(run, patiently(lambda: ledger.leave_out(run, reason)))
+        elif patiently(lambda: ledger.put_off(run, reason, wait=timedelta(seconds=LEFT_OUT_WAIT))):
+            self._come_again(LEFT_OUT_WAIT)
 
     @staticmethod
     def _reject(run: Claimed, rejection: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from thor.errors import ThorError
 from thor.jobs import middleware
+from thor.jobs.middleware.doubt import OnDoubt
 from thor.timing import All, Always, Cadence, Cron, During, Every, Latest, OncePerSession, Skip, Window
 from thor.timing.entry import FIXED_TIME_GRACE
 
@@ -126,6 +127,11 @@ def _refuse_what_cannot_be_kept(spec: JobSpec) -> None:
             isinstance(spec.catch_up, All) and spec.overlap is Overlap.SKIP,
             'catch_up=All with overlap="skip" would drop what it catches up; use overlap="queue_one"',
         ),
+        (
+            spec.options.get("on_doubt", OnDoubt.SKIP) not in list(OnDoubt),
+            f"on_doubt must be one of {', '.join(OnDoubt)}",
+        ),
+        ("on_doubt" in spec.options and spec.markets is None, "on_doubt is for jobs of markets; leave it out"),
         (not spec.queue.isidentifier(), f"queue {spec.queue!r} is no name of a queue"),
     )
     for wrong, sentence in refusals:

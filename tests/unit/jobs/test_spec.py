@@ -45,6 +45,9 @@ def test_a_misspelt_option_of_a_middleware_is_suggested() -> None:
         ({"catch_up": All(within=timedelta(hours=1))}, "catch_up=All"),
         ({"overlap": "sometimes"}, "skip, queue_one, allow"),
         ({"queue": "market data"}, "no name of a queue"),
+        ({"on_doubt": "perhaps", "markets": "venues"}, "on_doubt must be one of skip, calendar, run"),
+        ({"on_doubt": True, "markets": "venues"}, "on_doubt must be one of"),
+        ({"on_doubt": "run"}, "on_doubt is for jobs of markets; leave it out"),
         ({"cadence": "every second"}, "Every, Cron or OncePerSession"),
     ],
 )

@@ -1,6 +1,7 @@
 """What happens around every body: each middleware is one concern, and declares the job options that it reads.
 
-A middleware is called with the run and the next callable inwards, and returns what that returns. An option that no
+A middleware is called with the run and the next callable inwards, and returns what that returns; one that does not want
+the body to be called raises `LeftOut`, outside of `Events`, so that nobody hears of a start. An option that no
 middleware declares is refused when the job is imported.
 """
 
@@ -9,8 +10,12 @@ from functools import cache, reduce
 from typing import Any, Protocol
 
 from thor.jobs.claim import Claimed
+from thor.jobs.middleware.doubt import Doubt
 from thor.jobs.middleware.events import Events
+from thor.jobs.middleware.left_out import LeftOut
 from thor.jobs.middleware.time_limit import TimeLimit
+
+__all__ = ["LeftOut", "Middleware", "chain", "options", "wrap"]
 
 Body = Callable[[], Any]
 
@@ -27,7 +32,7 @@ class Middleware(Protocol):
 @cache
 def chain() -> tuple[Middleware, ...]:
     """Return the middleware, outermost first."""
-    return (Events(), TimeLimit())
+    return (Doubt(), Events(), TimeLimit())
 
 
 def options() -> frozenset[str]:
