@@ -15,14 +15,14 @@ MINUTE = timedelta(minutes=1)
 
 
 class Stretch(NamedTuple):
-    """Minutes that belong together: `start` to `end`, which is not included; `count` of them are meant.
+    """Minutes that belong together: `start` to `end`, which is not included; `minutes` of them are meant.
 
     `what` is closed or break for trades that should not be, silent for minutes that had none.
     """
 
     start: datetime
     end: datetime
-    count: int
+    minutes: int
     what: str
 
 
@@ -37,7 +37,7 @@ def traded_while_closed(minutes: Sequence[int], table: SessionTable) -> list[Str
     for minute in closed:
         at = EPOCH + minute * MINUTE
         if found and not _opens_between(table, found[-1].start, at):
-            found[-1] = found[-1]._replace(end=at + MINUTE, count=found[-1].count + 1)
+            found[-1] = found[-1]._replace(end=at + MINUTE, minutes=found[-1].minutes + 1)
         else:
             found.append(Stretch(at, at + MINUTE, 1, "break" if _in_break(table, at) else "closed"))
     return found

@@ -139,7 +139,7 @@ def test_trades_of_one_closed_stretch_are_one_line():
 
     found = traded_while_closed([minutes(one) for one in at], table)
 
-    assert [(f"{s.start.astimezone(CHICAGO):%d %H:%M}", s.count, s.what) for s in found] == [
+    assert [(f"{s.start.astimezone(CHICAGO):%d %H:%M}", s.minutes, s.what) for s in found] == [
         ("07 15:16", 2, "break"),
         ("07 16:15", 1, "closed"),
         ("12 09:00", 2, "closed"),
@@ -153,5 +153,5 @@ def test_silence_is_counted_while_open_only_and_between_the_first_trade_and_the_
     found = silent_while_open([first, last], table)
 
     assert outside(found, CHICAGO) == [("15:13", "15:15", "silent"), ("15:30", "15:31", "silent")]
-    assert [stretch.count for stretch in found] == [2, 1]
+    assert [stretch.minutes for stretch in found] == [2, 1]
     assert silent_while_open([], table) == []

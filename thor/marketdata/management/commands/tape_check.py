@@ -83,7 +83,7 @@ def summary(key: str, minutes: Sequence[int], wrong: Sequence[Stretch]) -> str:
     traded = f"{len(minutes)} minutes with trades"
     if not wrong:
         return f"{traded}: all of them while {key} is open by the table."
-    return f"{traded}: {sum(stretch.count for stretch in wrong)} of them while {key} is closed by the table."
+    return f"{traded}: {sum(stretch.minutes for stretch in wrong)} of them while {key} is closed by the table."
 
 
 def _read(path: Path) -> list[Recording]:
@@ -115,7 +115,7 @@ def _entry(stretch: Stretch) -> dict[str, Any]:
     return {
         "start": stretch.start.isoformat(),
         "end": stretch.end.isoformat(),
-        "minutes": stretch.count,
+        "minutes": stretch.minutes,
         "table": stretch.what if stretch.what != "silent" else "open",
     }
 
