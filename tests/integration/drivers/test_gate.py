@@ -1,6 +1,8 @@
 """The bells toggle the entries of their market, and a person's switch outlives them."""
 
-from datetime import UTC, datetime, timedelta
+import logging
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -13,7 +15,11 @@ from thor.drivers import gate
 from thor.jobs.controls import pause_entry, resume_entry
 from thor.jobs.models import Control, Entry, Run, State
 from thor.jobs.sync import sync_jobs
+from thor.markets import transitions
+from thor.markets.models import Market, Override, Transition
+from thor.markets.signals import market_closed, market_opened
 from thor.timing import ManualClock
+from thor.timing.session import Session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -181,3 +187,130 @@ def test_after_an_outage_over_a_bell_the_gate_is_where_it_should_be(bell: World)
 
 def test_the_next_edge_is_the_bell(bell: World) -> None:
     assert gate.next_edge_at(bell.clock.now()) == OPEN
+
+
+def override(**values: Any) -> Override:
+    """Enter an override of New York's session of the day, which rules the extended day too."""
+    usa = Market.objects.get(key="usa")
+    return Override.objects.create(market=usa, date=date(2027, 11, 19), reason="mourning", **values)
+
+
+def kinds(key: str) -> list[tuple[str, datetime]]:
+    found = Transition.objects.filter(market__key=key, session_date=date(2027, 11, 19)).exclude(kind="phase")
+    return list(found.order_by("at").values_list("kind", "at"))
+
+
+NOON = datetime(2027, 11, 19, 17, 0, tzinfo=UTC)
+
+
+def test_an_early_close_entered_at_noon_moves_the_windows_of_the_day(bell: World) -> None:
+    bell.clock.set(NOON)
+    bell.turn()
+    override(close=time(13))
+    bell.turn()
+
+    early = NOON + timedelta(hours=5)  # 13:00 in New York, and four hours of the extended day
+    assert gate.next_edge_at(NOON) == early
+    bell.clock.set(early - timedelta(seconds=1))
+    assert "intraday @ us_equities" in bell.turn()
+    bell.clock.set(early)
+    fired = bell.turn()
+
+    assert not enabled("intraday @ us_equities")
+    assert "intraday @ us_equities" not in fired
+    assert "closed_bars_flush @ us_equities" in fired
+    assert kinds("usa")[-1] == ("closed", NOON + timedelta(hours=1))
+    assert kinds("us_equities")[-1] == ("closed", early)
+
+
+def test_a_close_that_is_entered_after_its_hour_rings_at_once(bell: World) -> None:
+    bell.clock.set(NOON + timedelta(hours=7))
+    bell.turn()
+    assert enabled("intraday @ us_equities")
+
+    override(close=time(13))
+    bell.turn()
+
+    assert not enabled("intraday @ us_equities")
+    assert kinds("us_equities") == [("opened", OPEN), ("closed", NOON + timedelta(hours=5))]
+
+
+def test_a_session_that_is_called_off_while_it_is_open_closes_now(bell: World) -> None:
+    bell.clock.set(NOON)
+    bell.turn()
+    heard: list[datetime] = []
+
+    def hear(market: str, session: Session, at: datetime, **_: Any) -> None:
+        heard.extend([session.open, session.close] if market == "us_equities" else [])
+
+    market_closed.connect(hear)
+    override(closed=True)
+    bell.turn()
+    market_closed.disconnect(hear)
+
+    assert not enabled("intraday @ us_equities")
+    assert "intraday @ us_equities" not in bell.after(2)
+    assert heard == [OPEN, NOON]
+    assert kinds("us_equities") == [("opened", OPEN), ("closed", NOON)]
+
+
+def test_an_override_that_is_withdrawn_opens_the_gate_again(bell: World) -> None:
+    bell.clock.set(NOON)
+    bell.turn()
+    row = override(closed=True)
+    bell.turn()
+
+    row.delete()
+    Run.objects.update(state=State.SUCCEEDED)  # nothing of before is in the way
+    bell.turn()
+
+    assert enabled("intraday @ us_equities")
+    assert "intraday @ us_equities" in bell.after(1)
+
+
+def test_a_window_that_a_short_session_has_not_is_an_event(bell: World, caplog: pytest.LogCaptureFixture) -> None:
+    Entry.objects.filter(name="intraday @ us_equities").update(window="between open+10h and close")
+    override(close=time(9, 45))
+
+    with caplog.at_level(logging.INFO):
+        bell.turn()
+        bell.clock.set(OPEN)
+        bell.turn()
+
+    said = [record.getMessage() for record in caplog.records if "thor.window.empty" in record.getMessage()]
+    assert len(said) == 1
+    assert "intraday @ us_equities" in said[0]
+
+
+def test_a_market_made_active_or_not_has_its_lines_or_none(bell: World) -> None:
+    crypto = Market.objects.get(key="crypto")
+    crypto.active = False
+    crypto.save()
+    bell.turn()
+    assert "intraday @ crypto" not in bell.after(2)
+    assert Entry.objects.get(name="intraday @ crypto").retired_at is not None
+
+    crypto.active = True
+    crypto.save()
+    bell.turn()
+
+    assert "intraday @ crypto" in bell.after(2)
+
+
+def test_a_receiver_that_failed_hears_the_bell_again_within_seconds(bell: World) -> None:
+    heard: list[datetime] = []
+
+    def hear(at: datetime, market: str, **_: Any) -> None:
+        if market == "us_equities":
+            heard.append(at)
+            if len(heard) == 1:
+                raise RuntimeError("the database was away")
+
+    market_opened.connect(hear)
+    bell.clock.set(OPEN)
+    bell.turn()
+    transitions.resend_unhandled(OPEN + timedelta(seconds=1))
+    transitions.resend_unhandled(OPEN + timedelta(seconds=2))
+    market_opened.disconnect(hear)
+
+    assert heard == [OPEN, OPEN]
