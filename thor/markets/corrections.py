@@ -106,12 +106,13 @@ def without_halt(row: Row, zone: ZoneInfo) -> Row:
     era = next((era for era in reversed(ERAS) if row.date >= era.since.toordinal()), None)
     if era is None:
         return row._replace(close=min(row.close, local_minutes(row.date, 16 * 60, zone)))
-    shortened = row.close < local_minutes(row.date, EVENING, zone)
-    closed = _globex_close(date.fromordinal(row.date), shortened, era)
-    start, end = era.halt if closed == era.close else (0, 0)
-    if not end:
-        return row._replace(close=local_minutes(row.date, closed, zone))
-    return Row(row.date, row.open, *(local_minutes(row.date, minute, zone) for minute in (closed, start, end)))
+    noon, *halt = (local_minutes(row.date, minute, zone) for minute in (NOON, *era.halt))
+    closed = local_minutes(row.date, _globex_close(date.fromordinal(row.date), row.close == noon, era), zone)
+    if row.close != noon:
+        # Noon is the library's word for all short days; any other close was meant as it is.
+        closed = min(closed, row.close)
+    inside = row.open < halt[0] < halt[1] < closed
+    return Row(row.date, row.open, closed, *(halt if inside else (0, 0)))
 
 
 def new_york_hours(row: Row, _zone: ZoneInfo) -> Row:

@@ -7,7 +7,7 @@ import pytest
 
 from thor.markets import corrections, store
 from thor.markets.columns import Row, local_minutes
-from thor.markets.corrections import CHANGES, corrected, observed_juneteenth
+from thor.markets.corrections import CHANGES, corrected, observed_juneteenth, without_halt
 from thor.markets.sessions import sessions_of_calendar
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -82,6 +82,17 @@ def test_globex_closes_a_quarter_past_noon_on_the_half_days_of_new_york_and_earl
     assert full == {"16:00", "16:15"}
     assert shut == {"12:00", "10:30", "08:15", "08:30"}
     assert new_york.keys() <= closes.keys()
+
+
+@pytest.mark.parametrize(("close", "expected"), [(660, 660), (870, 870), (918, 918), (959, 959), (1020, 960)])
+def test_a_close_that_somebody_entered_for_the_whole_exchange_is_kept(close, expected):
+    day = date(2016, 3, 1).toordinal()
+
+    row = without_halt(Row(day, local_minutes(day, -420, CHICAGO), local_minutes(day, close, CHICAGO)), CHICAGO)
+
+    halted = local_minutes(day, 915, CHICAGO), local_minutes(day, 930, CHICAGO)
+    assert row.close == local_minutes(day, expected, CHICAGO)
+    assert (row.break_start, row.break_end) == (halted if expected > 930 else (0, 0))
 
 
 def test_the_whole_exchange_closes_at_noon_on_juneteenth_as_its_own_table_says():

@@ -9,6 +9,9 @@ from tests.unit.markets.hours_database import Disagreement, Entry, disagreements
 from tests.unit.markets.hours_table import PAGE, in_page, table
 from tests.unit.markets.hours_verdicts import VERDICTS, verdict_on
 
+#: The library is read in this process here, and speaks of pandas to come.
+pytestmark = pytest.mark.filterwarnings("ignore:DatetimeIndex")
+
 WEEK = {
     "exchangeTimeZone": "America/New_York",
     "monday": [
