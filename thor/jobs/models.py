@@ -4,7 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 
 class Entry(models.Model):
@@ -51,6 +51,23 @@ class Control(models.Model):
     def __str__(self) -> str:
         """Tell the wish."""
         return f"paused by {self.paused_by}: {self.reason}" if self.paused else "as scheduled"
+
+
+class SessionSchedule(IntervalSchedule):
+    """The row that once-a-session entries carry: a periodic task must have some, and a session is no interval.
+
+    All of them share it, nobody else has it, and it is never edited: it says a day, and means a session.
+    """
+
+    name = models.CharField(max_length=80, unique=True)
+
+    class Meta:
+        verbose_name = "schedule of sessions"
+        verbose_name_plural = "schedules of sessions"
+
+    def __str__(self) -> str:
+        """Name it."""
+        return self.name
 
 
 class State(models.TextChoices):

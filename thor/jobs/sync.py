@@ -13,12 +13,13 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from thor.jobs import lines
 from thor.jobs.cadences import cadence_of
-from thor.jobs.models import Entry
+from thor.jobs.models import Entry, SessionSchedule
 from thor.jobs.registry import owned
 from thor.jobs.spec import BadJob, JobSpec
 from thor.markets.models import Market
 from thor.timing import Cron, Every
 
+ONCE_A_SESSION = "once a session"
 _PERIODS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
@@ -122,7 +123,7 @@ def _follow(entry: Entry, task: PeriodicTask, spec: JobSpec, declared: dict[str,
 
 
 def _schedule(spec: JobSpec) -> dict[str, Any]:
-    """Return the schedule columns of a job; once-a-session entries are carried by a row of one day."""
+    """Return the schedule columns of a job; once-a-session entries share a row of their own."""
     empty: dict[str, Any] = {"interval": None, "crontab": None, "solar": None, "clocked": None}
     cadence = spec.cadence
     if isinstance(cadence, Cron):
@@ -135,7 +136,10 @@ def _schedule(spec: JobSpec) -> dict[str, Any]:
             timezone=cadence.zone,
         )
         return {**empty, "crontab": row}
-    seconds = int(cadence.period.total_seconds()) if isinstance(cadence, Every) else 86_400
+    if not isinstance(cadence, Every):
+        session, _ = SessionSchedule.objects.get_or_create(name=ONCE_A_SESSION, defaults={"every": 1, "period": "days"})
+        return {**empty, "interval": session.intervalschedule_ptr}
+    seconds = int(cadence.period.total_seconds())
     period, size = next((name, size) for name, size in _PERIODS if seconds % size == 0)
     interval, _ = IntervalSchedule.objects.get_or_create(every=seconds // size, period=period)
     return {**empty, "interval": interval}

@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from thor.drivers.gate import settle
 from thor.jobs import registry, sync
-from thor.jobs.models import Entry
+from thor.jobs.admin import schedule
+from thor.jobs.models import Entry, SessionSchedule
 from thor.jobs.spec import BadJob, make_spec
 from thor.timing import Cron, During, Every, OncePerSession
 
@@ -42,7 +45,7 @@ def test_each_venue_has_a_row_of_its_own(declare: Any) -> None:
     assert sorted(report.made) == ["count_ticks @ crypto", "count_ticks @ globex", "count_ticks @ us_equities"]
     task = PeriodicTask.objects.get(name="count_ticks @ crypto")
     assert (task.task, task.queue, str(task.interval)) == ("count_ticks", "market_data", "every 5 seconds")
-    assert task.thor_entry.window == "during(open)" or "open" in task.thor_entry.window
+    assert task.thor_entry.window == "during open"
 
 
 def test_a_second_run_writes_nothing(declare: Any) -> None:
@@ -126,12 +129,45 @@ def test_a_cron_job_keeps_its_zone(declare: Any) -> None:
     assert PeriodicTask.objects.get(name="report").crontab == row
 
 
-def test_a_once_a_session_job_has_a_row_as_well(declare: Any) -> None:
+def test_once_a_session_entries_share_a_row_that_is_nobody_elses(declare: Any) -> None:
+    users_own = IntervalSchedule.objects.create(every=1, period="days")
     declare("capture", cadence=OncePerSession(), window=During("open"), markets="control")
 
     sync.sync_jobs(at=AT)
 
+    carried = set(PeriodicTask.objects.filter(task="capture").values_list("interval", flat=True))
     assert Entry.objects.filter(job="capture").count() == 9
+    assert carried == {SessionSchedule.objects.get().pk}
+    assert users_own.pk not in carried
+
+
+def test_the_row_of_sessions_is_shown_and_not_changed(declare: Any, admin_client: Client) -> None:
+    declare("capture", cadence=OncePerSession(), window=During("open"), markets=("usa",))
+    sync.sync_jobs(at=AT)
+    page = reverse("admin:django_celery_beat_intervalschedule_change", args=[SessionSchedule.objects.get().pk])
+
+    listed = admin_client.get(reverse("admin:django_celery_beat_intervalschedule_changelist")).content.decode()
+
+    assert "once a session" in listed
+    assert admin_client.post(page, {"every": "2", "period": "hours"}).status_code == 403
+    assert SessionSchedule.objects.get().every == 1
+
+
+def test_who_runs_once_a_session_offers_no_other_schedule(
+    declare: Any, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare("capture", cadence=OncePerSession(), window=During("open"), markets=("usa",))
+    declare("count_ticks", cadence=Every(seconds=5), markets=("crypto",))
+    sync.sync_jobs(at=AT)
+    monkeypatch.setattr(schedule, "specs", lambda: declare.jobs)
+
+    def offers(name: str) -> bool:
+        task = PeriodicTask.objects.get(name=name)
+        page = admin_client.get(reverse("admin:django_celery_beat_periodictask_change", args=[task.pk]))
+        assert page.status_code == 200
+        return 'name="interval"' in page.content.decode()
+
+    assert (offers("capture @ usa"), offers("count_ticks @ crypto")) == (False, True)
 
 
 def test_a_market_that_does_not_exist_is_refused_by_name(declare: Any) -> None:

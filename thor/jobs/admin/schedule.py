@@ -17,9 +17,10 @@ from django_celery_beat.models import (
 from thor.jobs import operate
 from thor.jobs.admin.operable import NAMED, Operable, asked_by
 from thor.jobs.controls import pause_entry, resume_entry
-from thor.jobs.models import Entry
+from thor.jobs.models import Entry, SessionSchedule
+from thor.jobs.registry import specs
 from thor.jobs.schedule import is_in_window, is_paused
-from thor.timing import Clock
+from thor.timing import Clock, OncePerSession
 
 SWITCHED_OFF = "switched off in the admin"
 
@@ -59,10 +60,17 @@ class PeriodicTaskAdmin(Operable, beat.PeriodicTaskAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer other schedule rows and new ones, but not to change this one: others may share it."""
+        if db_field.name == "interval":
+            kwargs["queryset"] = IntervalSchedule.objects.filter(sessionschedule=None)
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name in SCHEDULES and field is not None:
             field.widget.can_change_related = field.widget.can_view_related = field.widget.can_delete_related = False
         return field
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PeriodicTask | None = None) -> Any:
+        """Fix the schedule of what runs once a session: its window says when, and is edited at its entry."""
+        fixed = tuple(super().get_readonly_fields(request, obj))
+        return (*fixed, *SCHEDULES) if obj is not None and _runs_once_a_session(obj) else fixed
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save, and take a switch for the wish that it is."""
@@ -104,6 +112,12 @@ class PeriodicTaskAdmin(Operable, beat.PeriodicTaskAdmin):
                 act(request, PeriodicTask.objects.filter(pk__in=pks))
 
 
+def _runs_once_a_session(task: PeriodicTask) -> bool:
+    entry = Entry.objects.filter(task=task).first()
+    spec = specs().get(entry.job) if entry is not None else None
+    return spec is not None and isinstance(spec.cadence, OncePerSession)
+
+
 def _own(chosen: QuerySet) -> QuerySet:
     """Return those that no job owns."""
     jobs = Entry.objects.filter(task__isnull=False).exclude(job="").values("task")
@@ -142,7 +156,27 @@ class Shared(admin.ModelAdmin):
 
 @admin.register(IntervalSchedule)
 class IntervalScheduleAdmin(Shared, beat.IntervalScheduleAdmin):
-    """Intervals."""
+    """Intervals; the row that stands for sessions is shown and not changed."""
+
+    list_display = ("__str__", "stands_for")
+    list_select_related = ("sessionschedule",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse for the row that stands for sessions."""
+        return not _is_of_sessions(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse for the row that stands for sessions."""
+        return not _is_of_sessions(obj) and super().has_delete_permission(request, obj)
+
+    @admin.display(description="stands for")
+    def stands_for(self, interval: IntervalSchedule) -> str:
+        """Say what is meant where it is no interval."""
+        return str(interval.sessionschedule) if _is_of_sessions(interval) else ""
+
+
+def _is_of_sessions(interval: IntervalSchedule | None) -> bool:
+    return interval is not None and SessionSchedule.objects.filter(pk=interval.pk).exists()
 
 
 @admin.register(CrontabSchedule)
