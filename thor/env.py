@@ -130,7 +130,8 @@ class Env(BaseSettings):
     @classmethod
     def _secure(cls, value: str) -> str:
         parts = urlsplit(value)
-        if not parts.hostname or parts.scheme != ("http" if parts.hostname in LOOPBACK else "https"):
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+        if not (is_safe and parts.hostname):
             raise ValueError(f"write an address that begins with https://, for example {PAPER_URL}")
         return value
 

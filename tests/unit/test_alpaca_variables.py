@@ -1,0 +1,71 @@
+"""Which addresses and keys of Alpaca are refused at start, and with which sentence."""
+
+import pytest
+
+from thor.env import PAPER_URL, read
+from thor.errors import BadConfiguration
+
+LIVE = "https://api.alpaca.markets"
+
+
+def test_the_paper_endpoint_is_the_default() -> None:
+    found = read()
+
+    assert (found.alpaca_url, found.alpaca_key_id, found.allow_live, found.scheduler_tick) == (PAPER_URL, "", False, 60)
+
+
+@pytest.mark.parametrize(
+    "address", [LIVE, "https://broker.example.org", "https://paper-api.alpaca.markets.example.org"]
+)
+def test_an_address_that_may_be_live_is_refused_without_the_second_switch(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("APCA_API_BASE_URL", address)
+
+    with pytest.raises(BadConfiguration, match="set THOR_ALLOW_LIVE=1 as well"):
+        read()
+
+
+def test_both_switches_together_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APCA_API_BASE_URL", LIVE)
+    monkeypatch.setenv("THOR_ALLOW_LIVE", "1")
+
+    assert read().alpaca_url == LIVE
+
+
+@pytest.mark.parametrize(
+    "address", ["http://api.alpaca.markets", "http://paper-api.alpaca.markets", "alpaca", "https://"]
+)
+def test_keys_are_never_sent_in_the_clear(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("APCA_API_BASE_URL", address)
+    monkeypatch.setenv("THOR_ALLOW_LIVE", "1")
+
+    with pytest.raises(BadConfiguration, match="begins with https://"):
+        read()
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:8081", "http://localhost:8081", "http://[::1]:8081", "https://localhost"]
+)
+def test_a_server_of_this_machine_needs_no_switch(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("APCA_API_BASE_URL", address)
+
+    assert read().alpaca_url == address
+
+
+@pytest.mark.parametrize("name", ["APCA_API_KEY_ID", "APCA_API_SECRET_KEY"])
+def test_one_key_without_the_other_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "PK0123456789")
+
+    with pytest.raises(BadConfiguration, match="belong together") as raised:
+        read()
+
+    assert "PK0123456789" not in str(raised.value)
+
+
+@pytest.mark.parametrize("seconds", ["14", "0", "3601", "soon"])
+def test_a_tick_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch, seconds: str) -> None:
+    monkeypatch.setenv("SCHEDULER_TICK_SECONDS", seconds)
+
+    with pytest.raises(BadConfiguration, match="SCHEDULER_TICK_SECONDS="):
+        read()
