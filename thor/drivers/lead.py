@@ -18,7 +18,7 @@ from thor.jobs.models import Control
 from thor.leadership import term
 from thor.leadership.elector import boottime
 from thor.leadership.term import Reign
-from thor.markets import transitions
+from thor.markets import mirror, transitions
 from thor.timing import Clock, ReplayClock
 from thor.timing.instants import MICROSECOND
 
@@ -85,6 +85,7 @@ class Lead:
             (Timer(SECOND, at_once=False, patience=PATIENCE), self._outgoing.find_lost),
             (Timer(SECOND, at_once=False, patience=PATIENCE), lambda: transitions.resend_unhandled(self._turned_at)),
             (self._show, lambda: chores.show_last_runs(self._dispatcher)),
+            (Timer(mirror.AGAIN_AFTER, patience=PATIENCE), lambda: mirror.publish(self._turned_at)),
         )
         self._rung_until = now
         self._next_edge: datetime | None = None
@@ -178,6 +179,7 @@ class Lead:
             transitions.make_transitions(self._rung_until, now)
             self._rung_until = now
             self._next_bell = transitions.next_transition_at(now)
+            mirror.publish(now)
         if self._next_edge is not None and self._next_edge <= now:
             gate.settle(now)
             self._next_edge = gate.next_edge_at(now)

@@ -177,6 +177,7 @@ class World:
             "thor.drivers.lead.Control": Mock(),
             "thor.drivers.lead.controls": Mock(begin_pauses=lambda until: self._asked(None)),
             "thor.drivers.lead.gate": Mock(next_edge_at=lambda at: self._asked(None)),
+            "thor.drivers.lead.mirror.publish": lambda at: False,  # it tells others, and decides nothing
             "thor.drivers.lead.transitions": Mock(next_transition_at=lambda at: self._asked(None)),
             "thor.drivers.lead.chores": Mock(sweep=lambda **_: self._asked(self.ledger.miss_overdue())),
             "thor.drivers.lead.events": Mock(),
