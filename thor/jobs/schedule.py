@@ -184,6 +184,14 @@ def row_of(line: Line) -> Row:
     )
 
 
+def seen_at(line: Line, at: datetime) -> Line:
+    """Return a line as a look at `at` takes it: an edit since the last look moves its `since` there."""
+    version = version_of(line)
+    is_new = not line.version and bool(line.job)  # its `since` is when it was declared
+    since = line.since if version == line.version or is_new else at
+    return line._replace(since=_shared(since), version=version, known_as=line.name)
+
+
 def rows_of_entries(entries: Iterable[UUID]) -> dict[UUID, Row | None]:
     """Return the lines of entries that are not on the agenda: switched off, done, or not readable now (None)."""
     pks = Entry.objects.filter(id__in=list(entries), task__isnull=False).values_list("task_id", flat=True)
@@ -230,14 +238,10 @@ def _readable(line: Line, at: datetime, noted: list[Noted]) -> Row | None:
 
 
 def _with_edit(line: Line, at: datetime, noted: list[Noted]) -> Line:
-    """Return the line as it is decided from now on: an edit since the last look moves its `since` to `at`."""
-    version = version_of(line)
-    if version == line.version and line.name == line.known_as:
-        return line._replace(version=version, since=_shared(line.since))
-    is_new = not line.version and bool(line.job)  # its `since` is when it was declared
-    since = line.since if version == line.version or is_new else at
-    noted.append(Noted(line.entry, since, version, line.name))
-    return line._replace(since=since, version=version, known_as=line.name)
+    seen = seen_at(line, at)
+    if (seen.version, seen.name) != (line.version, line.known_as):
+        noted.append(Noted(line.entry, seen.since, seen.version, line.name))
+    return seen
 
 
 def _timed(line: Line, spec: JobSpec | None) -> TimedEntry:
