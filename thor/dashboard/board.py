@@ -14,8 +14,12 @@ from thor.jobs.models import Run
 from thor.leadership.selectors import leader_status
 from thor.marketdata import selectors as marketdata
 from thor.markets import selectors as markets
+from thor.markets.composite import global_composite
+from thor.markets.horizon import short_horizons
 
 LATEST_RUNS = 15
+#: More coming overrides than this are only counted.
+NEAREST_OVERRIDES = 12
 #: A feed that publishes nothing for this long, by the wall and while its venue is open, is shown as silent.
 SILENT_AFTER = timedelta(seconds=10)
 
@@ -46,11 +50,16 @@ def board(now: Now) -> dict[str, Any]:
     statuses = markets.status_board(now.at)
     by_key = {status.key: status for status in statuses}
     feeds, feed_problem = _feeds(by_key)
+    overrides = markets.coming_overrides(now.at)
     return {
         "now": now,
         "leader": leader_status(),
         "lease_disabled": env().disable_leader_lock,
         "markets": statuses,
+        "composite": global_composite(now.at),
+        "overrides": overrides[:NEAREST_OVERRIDES],
+        "more_overrides": len(overrides[NEAREST_OVERRIDES:]),
+        "horizons": short_horizons(now.at),
         "entries": _entries(now, by_key),
         "runs": [_with_zone(run, by_key) for run in jobs.latest_runs(LATEST_RUNS)],
         "feeds": feeds,

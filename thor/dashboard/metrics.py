@@ -1,7 +1,7 @@
-"""Answer Prometheus: who leads, how late runs begin, how they end, what waits.
+"""Answer Prometheus: who leads, how late runs begin, how they end, what waits, how far calendars are known.
 
-The figures come from the ledger and the lease, so one scrape of the web process tells about all processes. They are
-for loopback and for people who are logged in; elsewhere a log-in is asked for.
+The figures come from the ledger, the lease and the calendars, so one scrape of the web process tells about all
+processes. They are for loopback and for people who are logged in; elsewhere a log-in is asked for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from thor.jobs.figures import QUANTILES, Waiting, figures
 from thor.leadership.clock import process_clock
 from thor.leadership.selectors import leader_status
+from thor.markets.horizon import horizons
 from thor.timing import SystemClock
 
 LOOPBACK = ("127.0.0.1", "::1")
@@ -41,9 +42,10 @@ class Scheduler(Collector):
     """The scheduler's figures, read when they are asked for."""
 
     def collect(self) -> Iterator[Metric]:
-        """Return leadership, then the last minute of the ledger."""
+        """Return leadership, the last minute of the ledger, and how far calendars are known."""
         yield from _leadership()
         yield from _ledger()
+        yield _horizons()
 
     def describe(self) -> list[Metric]:
         """Describe nothing ahead: a scrape is the first look."""
@@ -81,6 +83,11 @@ def _ledger() -> Iterator[Metric]:
     yield _gauge("thor_running_runs", "Runs that have started and not ended", found.running)
     yield _gauge("thor_paused_entries", "Entries that an operator has paused", found.paused)
     yield _gauge("thor_workers", "Workers that were heard of in the last ten seconds", found.workers)
+
+
+def _horizons() -> Metric:
+    days: dict[tuple[str, ...], float] = {(one.key,): float(one.days) for one in horizons(process_clock().now())}
+    return _labelled("thor_market_horizon_days", "Days until a market's calendar ends", ("market",), days)
 
 
 def _waiting(found: Mapping[str, Waiting]) -> Iterator[Metric]:

@@ -1,19 +1,20 @@
-"""Show markets with their status now, and their history of bells, in Django's admin."""
+"""Show markets with their status now, what overrides them, and their history of bells, in Django's admin."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
 from thor.leadership.clock import process_clock
-from thor.markets.models import Market, Transition
-from thor.markets.selectors import MarketStatus, market_status
+from thor.markets.models import Market, Override, Transition
+from thor.markets.selectors import ComingOverride, MarketStatus, coming_overrides, market_status
 
 
 @admin.register(Market)
 class MarketAdmin(admin.ModelAdmin):
-    """Edit markets; an edit takes effect in every process within five seconds.
+    """Edit markets; an edit takes effect in every process within a second.
 
     Markets are not deleted but made inactive: entries and history refer to them by key.
     """
@@ -27,6 +28,7 @@ class MarketAdmin(admin.ModelAdmin):
         "role",
         "weight",
         "horizon",
+        "overridden",
         "active",
     )
     list_filter = ("role", "active", "clock_source")
@@ -73,6 +75,60 @@ class MarketAdmin(admin.ModelAdmin):
         known = _status(market).known_until
         return known.isoformat() if known else "unreadable"
 
+    @admin.display(description="override")
+    def overridden(self, market: Market) -> str:
+        """Return today's override with its reason, or else the next one of the market itself."""
+        status = _status(market)
+        if status.override:
+            return f"today {status.override_hours}: {status.override}"
+        coming = next((one for one in coming_overrides(_now()) if one.key == market.key), None)
+        return _short(coming) if coming else ""
+
+
+class OverrideForm(forms.ModelForm):
+    """Ask for an override, and answer nonsense with what to write instead."""
+
+    class Meta:
+        model = Override
+        fields = ("market", "date", "closed", "open", "close", "reason")
+        error_messages = {
+            "date": {"invalid": "This is no date: write YYYY-MM-DD, for example 2026-12-24."},
+            "open": {"invalid": "This is no time of day: write HH:MM, for example 10:30."},
+            "close": {"invalid": "This is no time of day: write HH:MM, for example 13:00."},
+        }
+
+    def _post_clean(self) -> None:
+        # What could not be read is missing from the row: to judge the rest would only blame another field.
+        if not self.errors:
+            super()._post_clean()
+
+
+@admin.register(Override)
+class OverrideAdmin(admin.ModelAdmin):
+    """Enter closures, early closes and late opens; they take effect in every process within a second.
+
+    Times are of the market's zone. Overrides of the file are not rows: the first page shows both.
+    """
+
+    form = OverrideForm
+    list_display = ("date", "market", "what", "reason", "entered_by", "entered_at")
+    list_filter = ("market", "closed")
+    list_select_related = ("market",)
+    search_fields = ("market__key", "market__name", "reason")
+    date_hierarchy = "date"
+    readonly_fields = ("entered_by", "entered_at")
+    list_per_page = 50
+
+    def save_model(self, request: HttpRequest, obj: Override, form: Any, change: bool) -> None:
+        """Note who entered it, and when."""
+        obj.entered_by, obj.entered_at = request.user.get_username(), _now()
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="what")
+    def what(self, override: Override) -> str:
+        """Return what it changes, in a few words."""
+        return override.said(override.market).hours
+
 
 @admin.register(Transition)
 class TransitionAdmin(admin.ModelAdmin):
@@ -109,6 +165,10 @@ class TransitionAdmin(admin.ModelAdmin):
 def _status(market: Market) -> MarketStatus:
     # One page shows one market in several columns; each asks, and an answer costs some 30 µs.
     return market_status(market, _now())
+
+
+def _short(coming: ComingOverride) -> str:
+    return f"{coming.said.date:%a %d %b} {coming.said.hours}: {coming.said.reason}"
 
 
 def _now() -> datetime:

@@ -8,7 +8,7 @@ it opens, or runs into the next session) is refused, and the calendar's hours st
 import dataclasses
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, time
 from itertools import pairwise
@@ -52,6 +52,7 @@ class DayOverride:
 Fault = tuple[str, str]
 #: No calendar reaches further back.
 FIRST_YEAR: Final = 1990
+LONGEST_REASON: Final = 200
 #: The columns that hold a session's numbers, in the order of `Row`.
 ROW_COLUMNS: Final = ("dates", "opens", "closes", "break_starts", "break_ends")
 
@@ -68,34 +69,42 @@ def fault(override: DayOverride) -> Fault | None:
             return field, f"{one} is no whole minute: write {one:%H:%M}."
     if not override.reason.strip():
         return "reason", "Give the reason: whoever reads it later has nothing else to judge it by."
+    if len(override.reason) > LONGEST_REASON:
+        return "reason", f"Cut the reason to {LONGEST_REASON} characters: pages show it whole."
     if not FIRST_YEAR <= override.date.year <= LAST_YEAR:
         return "date", f"{override.date} is out of range: calendars reach from {FIRST_YEAR} to {LAST_YEAR}."
     return None
 
 
-def overridden(columns: Columns, overrides: Iterable[DayOverride]) -> tuple[Columns, list[str]]:
-    """Return columns in which the overrides hold, and a sentence for each that makes no session.
+#: Columns in which overrides hold, and of each that makes no session its date and a sentence.
+Outcome = tuple[Columns, dict[date, str]]
 
-    The columns have to reach beyond the last of the dates.
-    """
-    voids = []
+
+def overridden(columns: Columns, overrides: Iterable[DayOverride]) -> Outcome:
+    """Return columns in which the overrides hold, as long as they reach beyond the last of the dates."""
+    return _applied(columns, overrides, under)
+
+
+def followed(columns: Columns, source: Columns, derived: Derived, overrides: Iterable[DayOverride]) -> Outcome:
+    """Return the columns of a derived calendar after overrides of its source, which both reach beyond the last date."""
+
+    def shaped(override: DayOverride, _: Columns) -> Row | None:
+        row = under(override, source)
+        return _shaped(row, source, derived) if row else None
+
+    return _applied(columns, overrides, shaped)
+
+
+def _applied(
+    columns: Columns, overrides: Iterable[DayOverride], session: Callable[[DayOverride, Columns], Row | None]
+) -> Outcome:
+    voids = {}
     for override in sorted(overrides, key=lambda one: one.date):
         try:
-            columns = _spliced(columns, override.date, under(override, columns))
+            columns = _spliced(columns, override.date, session(override, columns))
         except VoidOverride as error:
-            voids.append(str(error))
+            voids[override.date] = str(error)
     return columns, voids
-
-
-def followed(columns: Columns, source: Columns, derived: Derived, overrides: Iterable[DayOverride]) -> Columns:
-    """Return the columns of a derived calendar after overrides of its source; void ones are the source's to report."""
-    for override in sorted(overrides, key=lambda one: one.date):
-        try:
-            row = under(override, source)
-            columns = _spliced(columns, override.date, _shaped(row, source, derived) if row else None)
-        except VoidOverride:
-            continue
-    return columns
 
 
 def under(override: DayOverride, columns: Columns) -> Row | None:

@@ -4,14 +4,17 @@ Every question takes the instant as an argument. A market whose calendar cannot 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from thor.markets.calendars import DERIVED
 from thor.markets.models import Market
+from thor.markets.overrides import DayOverride
 from thor.markets.phases import is_holiday, phase_at
-from thor.markets.registry import markets
+from thor.markets.registry import markets, reading
 from thor.markets.sessions import sessions_of
 from thor.markets.store import CalendarUnavailable
 from thor.markets.table import SessionTable
@@ -27,7 +30,8 @@ class MarketStatus:
 
     `session_date` is the session that the phase belongs to, or None between sessions. `next_event` is open,
     close, break or resume; it is None for a market without bells. `known_until` is the horizon of its
-    calendar, and `provisional` says that the session on show lies beyond it.
+    calendar, and `provisional` says that the session on show lies beyond it. `override` is the reason of an override
+    of today's session, empty where there is none; `override_hours` says in a few words what it changes.
     """
 
     key: str
@@ -44,6 +48,18 @@ class MarketStatus:
     provisional: bool
     holiday: bool
     known_until: date | None
+    override: str = ""
+    override_hours: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ComingOverride:
+    """An override of today or later: what somebody said of a market, and which derived markets move with it."""
+
+    key: str
+    name: str
+    said: DayOverride
+    moves: tuple[str, ...]
 
 
 def is_open(key: str, at: datetime) -> bool:
@@ -77,6 +93,26 @@ def market_status(row: Market, at: datetime) -> MarketStatus:
     return _unreadable(row, at) if table is None else _status(row, table, at)
 
 
+def coming_overrides(at: datetime) -> list[ComingOverride]:
+    """Return the overrides of today and later, the nearest first; today is that of each market."""
+    now = reading()
+    return sorted(
+        (
+            ComingOverride(row.key, row.name, said, _moved_with(row, now.markets.values()))
+            for row in now.markets.values()
+            for said in now.overrides.get(row.key, {}).values()
+            if said.date >= at.astimezone(row.zone_info).date()
+        ),
+        key=lambda one: one.said.date,
+    )
+
+
+def override_at(row: Market, table: SessionTable, at: datetime, session_date: date | None) -> DayOverride | None:
+    """Return the override of the session that an instant belongs to, or else of the market's local date."""
+    days = (session_date or date.min, at.astimezone(row.zone_info).date())
+    return next((table.overrides[day] for day in days if day in table.overrides), None)
+
+
 def active_tables(role: str | None = None) -> Iterator[tuple[Market, SessionTable]]:
     """Iterate over the active markets with their sessions, without those whose calendar cannot be read."""
     for row in markets():
@@ -98,6 +134,7 @@ def _status(row: Market, table: SessionTable, at: datetime) -> MarketStatus:
     near = table.around(at, at)
     event, event_at = _next_event(table, near, at)
     shown = next((session for session in near if session.close > at), None)
+    said = override_at(row, table, at, now.session_date)
     return MarketStatus(
         key=row.key,
         name=row.name,
@@ -113,6 +150,8 @@ def _status(row: Market, table: SessionTable, at: datetime) -> MarketStatus:
         provisional=shown is not None and shown.provisional,
         holiday=is_holiday(table, at),
         known_until=table.known_until,
+        override=said.reason if said else "",
+        override_hours=said.hours if said else "",
     )
 
 
@@ -123,9 +162,22 @@ def _unreadable(row: Market, at: datetime) -> MarketStatus:
 
 
 def _next_event(table: SessionTable, near: tuple[Session, ...], at: datetime) -> tuple[str | None, datetime | None]:
-    events = [] if table.continuous else [event for session in near for event in _events(session)]
-    ahead = sorted((instant, name) for name, instant in events if instant > at)
+    found = _pauses(near) if table.continuous else (event for session in near for event in _events(session))
+    ahead = sorted((instant, name) for name, instant in found if instant > at)
     return (ahead[0][1], ahead[0][0]) if ahead else (None, None)
+
+
+def _pauses(near: tuple[Session, ...]) -> Iterator[tuple[str, datetime]]:
+    """Yield when a market around the clock stops and goes on again: only overrides make it."""
+    for before, behind in pairwise(near):
+        if before.close < behind.open:
+            yield "close", before.close
+            yield "open", behind.open
+
+
+def _moved_with(row: Market, rows: Iterable[Market]) -> tuple[str, ...]:
+    derived = {name for name, one in DERIVED.items() if one.source == row.calendar}
+    return tuple(other.name for other in rows if other.calendar in derived)
 
 
 def _events(session: Session) -> Iterator[tuple[str, datetime]]:

@@ -121,16 +121,16 @@ def _overrides_of_calendar(calendar: str, now: Reading) -> dict[date, DayOverrid
 
 
 def _overridden(row: Market, table: SessionTable, makings: _Makings) -> SessionTable:
-    overrides = {**makings.followed, **makings.own}
-    last = max(overrides)
-    columns = table.columns_beyond(last)
+    last = max([*makings.own, *makings.followed])
+    columns, in_force = table.columns_beyond(last), {}
     if makings.source is not None:
         source = makings.source.columns_beyond(last)
-        columns = followed(columns, source, DERIVED[row.calendar], makings.followed.values())
+        columns, voids = followed(columns, source, DERIVED[row.calendar], makings.followed.values())
+        in_force = {day: said for day, said in makings.followed.items() if day not in voids}
     columns, voids = overridden(columns, makings.own.values())
-    for void in voids:
+    for void in voids.values():
         log.warning("thor.market.override_void: %s: %s", row.key, void)
-    return table.with_overrides(columns, overrides)
+    return table.with_overrides(columns, in_force | {day: one for day, one in makings.own.items() if day not in voids})
 
 
 def _look_again(calendar: str) -> _Held:

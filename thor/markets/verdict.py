@@ -18,7 +18,7 @@ def verdict(override: DayOverride, calendar: str) -> Fault | None:
     except CalendarUnavailable:
         return None
     _, voids = overridden(columns, [override])
-    return (_field(override), voids[0]) if voids else None
+    return (_field(override), voids[override.date]) if voids else None
 
 
 def _field(override: DayOverride) -> str:

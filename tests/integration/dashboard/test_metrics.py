@@ -5,6 +5,7 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -22,6 +23,7 @@ from thor.leadership.lease import RedisLease
 from thor.leadership.models import Leader
 from thor.leadership.selectors import lease_key
 from thor.leadership.term import raise_term
+from thor.markets.sessions import sessions_of
 from thor.timing import SystemClock
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +159,14 @@ def test_the_table_of_the_documents_is_what_is_printed(client: Client) -> None:
     values = samples(client)
     assert values["thor_next_due_timestamp_seconds",] == pytest.approx((now + timedelta(seconds=30)).timestamp())
     assert (values["thor_paused_entries",], values["thor_workers",]) == (1, 1)
+
+
+def test_horizons_are_told_of_markets_that_have_one(client: Client) -> None:
+    found = {key[1]: days for key, days in samples(client).items() if key[0] == "thor_market_horizon_days"}
+
+    left = sessions_of("usa").known_until - SystemClock().now().astimezone(ZoneInfo("America/New_York")).date()
+    assert found["usa"] == left.days
+    assert "crypto" not in found
 
 
 def test_a_scrape_asks_a_bounded_number_of_questions(client: Client, django_assert_max_num_queries: Any) -> None:

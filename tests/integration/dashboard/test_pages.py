@@ -1,7 +1,7 @@
 """The page, its live part, the log-in and the policy that guards them."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import redis
@@ -12,7 +12,8 @@ from tests.integration.dashboard.rows import TUESDAY, make_bars, make_entry, mak
 from thor.jobs.models import State
 from thor.leadership.selectors import LeaderStatus
 from thor.marketdata.selectors import FeedStatus
-from thor.markets.models import Market
+from thor.markets.models import Market, Override
+from thor.markets.sessions import sessions_of
 from thor.timing import ManualClock, ReplayClock
 
 PAGES = ["/", "/live/", "/chart/SPY.json", "/plotly-1.min.js"]
@@ -97,6 +98,40 @@ def test_sessions_beyond_the_calendars_horizon_are_marked(trader: Client, clock:
     clock.set(datetime(2027, 3, 9, 3, 0, tzinfo=UTC))
 
     assert "provisional" in trader.get("/live/").content.decode()
+
+
+def test_overrides_of_today_and_later_show_what_and_why(trader: Client) -> None:
+    usa = Market.objects.get(key="usa")
+    Override.objects.create(market=usa, date=date(2024, 7, 9), close=time(13), reason="<b>storm</b> & flood")
+    Override.objects.create(market=usa, date=date(2024, 7, 10), closed=True, reason="mourning")
+    Override.objects.create(market=usa, date=date(2024, 7, 8), closed=True, reason="over")
+
+    page = trader.get("/live/").content.decode()
+
+    assert page.count("override: closes 13:00</span>") == 3  # New York, and the two that are derived from it
+    assert "&lt;b&gt;storm&lt;/b&gt; &amp; flood" in page
+    assert '<time datetime="2024-07-10">Wed 2024-07-10</time>' in page
+    assert "moves Pre_USA, US equities too" in page
+    assert "over</" not in page
+    # New York closes at 13:00 now, in three hours.
+    assert '<span class="countdown" data-until="1720544400000">03:00:00</span>' in page
+
+
+def test_more_overrides_than_there_is_room_for_are_counted(trader: Client) -> None:
+    usa = Market.objects.get(key="usa")
+    for days in range(14):
+        Override.objects.create(market=usa, date=date(2024, 8, 1) + timedelta(days=days), closed=True, reason="storm")
+
+    assert "And 2 later ones" in trader.get("/live/").content.decode()
+
+
+def test_a_calendar_that_ends_soon_says_so(trader: Client, clock: ManualClock) -> None:
+    assert "The calendar of Shanghai ends" not in trader.get("/live/").content.decode()
+    end = sessions_of("china").known_until
+
+    clock.set(datetime.combine(end - timedelta(days=20), time(3), UTC))
+
+    assert f"The calendar of Shanghai ends on {end}" in trader.get("/live/").content.decode()
 
 
 def test_an_inactive_market_says_so(trader: Client) -> None:

@@ -29,7 +29,7 @@ def at(zone: str, text: str) -> datetime:
 def table_with(calendar: str, *overrides: DayOverride) -> SessionTable:
     table = sessions_of_calendar(calendar)
     columns, voids = overridden(table.columns_beyond(max(one.date for one in overrides)), overrides)
-    assert voids == []
+    assert voids == {}
     return table.with_overrides(columns, {one.date: one for one in overrides})
 
 
@@ -37,7 +37,7 @@ def derived_table(calendar: str, *overrides: DayOverride) -> SessionTable:
     derived, table = DERIVED[calendar], sessions_of_calendar(calendar)
     last = max(one.date for one in overrides)
     source = sessions_of_calendar(derived.source).columns_beyond(last)
-    columns = followed(table.columns_beyond(last), source, derived, overrides)
+    columns, _ = followed(table.columns_beyond(last), source, derived, overrides)
     return table.with_overrides(columns, {one.date: one for one in overrides})
 
 
@@ -180,7 +180,7 @@ def test_hours_that_make_no_session_leave_those_of_the_calendar(calendar, overri
     columns, voids = overridden(usual, [override])
 
     assert columns == usual
-    assert [sentence in void for void in voids] == [True]
+    assert [(day, sentence in void) for day, void in voids.items()] == [(override.date, True)]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from rich.markup import escape
 from rich.table import Table
 
 from thor.leadership.clock import process_clock
@@ -33,9 +34,12 @@ class Command(BaseCommand):
 
 
 def _table(board: list[MarketStatus]) -> Table:
-    table = Table("market", "name", "phase", "session", "local time", "next", "at (local)", "calendar until")
+    names = ["market", "name", "phase", "session", "local time", "next", "at (local)", "calendar until"]
+    # Most days have none: then the column would only take room.
+    names += ["override"] * any(status.override for status in board)
+    table = Table(*names)
     for status in board:
-        table.add_row(*_cells(status), style=None if status.is_open else "dim")
+        table.add_row(*_cells(status)[: len(names)], style=None if status.is_open else "dim")
     return table
 
 
@@ -43,6 +47,7 @@ def _cells(status: MarketStatus) -> list[str]:
     zone = status.local_time.tzinfo
     upcoming = f"{status.next_event_at.astimezone(zone):%a %d %b %H:%M}" if status.next_event_at else ""
     marks = [" (provisional)"] * status.provisional + [" (inactive)"] * (not status.active)
+    said = f"{status.override_hours}: {escape(status.override)}" if status.override else ""
     return [
         status.key,
         status.name,
@@ -52,4 +57,5 @@ def _cells(status: MarketStatus) -> list[str]:
         status.next_event or "",
         upcoming,
         str(status.known_until or "unreadable"),
+        said,
     ]

@@ -8,13 +8,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
+from rich.markup import escape
 from rich.table import Table
 
 from thor.errors import ThorError
 from thor.leadership.clock import process_clock
 from thor.markets.management.printing import show
+from thor.markets.overrides import DayOverride
 from thor.markets.registry import market
 from thor.markets.sessions import sessions_of
+from thor.markets.table import SessionTable
 from thor.timing.session import Session
 
 
@@ -37,28 +40,53 @@ class Command(BaseCommand):
         except ThorError as error:
             raise CommandError(str(error)) from error
         first = options["first"] or process_clock().now().astimezone(row.zone_info).date()
-        found = table.between(first, options["last"] or first + timedelta(days=14))
+        last = options["last"] or first + timedelta(days=14)
+        found = table.between(first, last)
         if options["json"]:
-            self.stdout.write(json.dumps([asdict(session) for session in found], default=str, indent=2))
+            said = [{**asdict(session), "override": _reason(table, session.date)} for session in found]
+            self.stdout.write(json.dumps(said, default=str, indent=2))
         else:
-            show(_table(found, row.zone_info), self.stdout)
+            show(_table(_lines(table, found, first, last, row.zone_info), row.zone_info), self.stdout)
 
 
-def _table(sessions: list[Session], zone: ZoneInfo) -> Table:
+#: The cells of one date.
+Line = tuple[str, ...]
+
+
+def _table(lines: list[Line], zone: ZoneInfo) -> Table:
     table = Table("date", "open", "breaks", "close", "hours", "", title=f"in {zone.key} time")
-    for session in sessions:
-        table.add_row(*_cells(session, zone))
+    for cells in lines:
+        table.add_row(*cells)
     return table
 
 
-def _cells(session: Session, zone: ZoneInfo) -> list[str]:
+def _lines(table: SessionTable, found: list[Session], first: date, last: date, zone: ZoneInfo) -> list[Line]:
+    """Return a line a session, and one for each date that an override has closed, in order of dates."""
+    lines = {session.date: _cells(session, zone, table.overrides.get(session.date)) for session in found}
+    for day, said in table.overrides.items():
+        if first <= day <= last and day not in lines:
+            lines[day] = (f"{day:%a %Y-%m-%d}", "", "", "", "0", _mark(said))
+    return [lines[day] for day in sorted(lines)]
+
+
+def _cells(session: Session, zone: ZoneInfo, said: DayOverride | None) -> Line:
     pauses = (f"{p.start.astimezone(zone):%H:%M} to {p.end.astimezone(zone):%H:%M}" for p in session.breaks)
     traded = sum((span.end - span.start for span in session.trading_spans()), timedelta())
-    return [
+    marks = ["provisional"] * session.provisional + ([_mark(said)] if said else [])
+    return (
         f"{session.date:%a %Y-%m-%d}",
         f"{session.open.astimezone(zone):%a %H:%M}",
         ", ".join(pauses),
         f"{session.close.astimezone(zone):%a %H:%M}",
         f"{traded.total_seconds() / 3600:g}",
-        "provisional" if session.provisional else "",
-    ]
+        ", ".join(marks),
+    )
+
+
+def _mark(said: DayOverride) -> str:
+    return f"override ({escape(said.source)}): {said.hours}: {escape(said.reason)}"
+
+
+def _reason(table: SessionTable, day: date) -> str:
+    said = table.overrides.get(day)
+    return said.reason if said else ""

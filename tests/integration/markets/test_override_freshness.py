@@ -1,0 +1,88 @@
+"""An override reaches a process that is running already within a second, from a row and from the file."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.markets.test_exactly_once import environment, shared_database
+
+pytestmark = pytest.mark.database
+
+__all__ = ["shared_database"]
+
+WATCH = Path(__file__).with_name("watch.py")
+#: 14:00 in New York: usa is open, and closed under an early close at 13:00.
+TWO = "2026-11-20T19:00:00+00:00"
+ENTER = """
+import django
+django.setup()
+import sys, time
+from datetime import date, time as clock
+from thor.markets.models import Market, Override
+market = Market.objects.get(key="usa")
+for line in sys.stdin:
+    Override.objects.filter(market=market).delete()
+    if line.strip() == "close":
+        Override.objects.create(market=market, date=date(2026, 11, 20), close=clock(13), reason="storm")
+    print(time.time(), flush=True)
+"""
+FILE = "version: 1\noverrides: [{market: usa, date: 2026-11-20, close: 13:00, reason: storm}]\n"
+
+
+@pytest.fixture
+def database(shared_database: str) -> dict[str, str]:
+    return environment(shared_database)
+
+
+def start(environment: dict[str, str], *words: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, *words]
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def watching(environment: dict[str, str], market: str) -> "Iterator[subprocess.Popen[str]]":
+    process = start(environment, str(WATCH), market, TWO)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def answer(process: "subprocess.Popen[str]") -> tuple[str, float]:
+    said, when = process.stdout.readline().split()
+    return said, float(when)
+
+
+@pytest.mark.parametrize(("market", "closes"), [("usa", "clock(13)"), ("us_equities", "clock(9, 45)")])
+def test_a_row_that_another_process_saves_is_in_force_within_a_second(database, market, closes):
+    entering = start(database, "-c", ENTER.replace("clock(13)", closes))
+    for process in watching(database, market):
+        assert answer(process)[0] == "True"
+        for word, expected in (("close", "False"), ("open", "True"), ("close", "False")):
+            entering.stdin.write(f"{word}\n")
+            entering.stdin.flush()
+            saved_at = float(entering.stdout.readline())
+            said, heard_at = answer(process)
+            assert said == expected
+            assert heard_at - saved_at < 1.0
+    entering.communicate()
+    assert entering.returncode == 0
+
+
+def test_a_file_that_is_rewritten_is_in_force_within_a_second(database, tmp_path):
+    file = tmp_path / "overrides.yaml"
+    file.write_text("version: 1\n")
+    for process in watching({**database, "THOR_MARKET_OVERRIDES": str(file)}, "usa"):
+        assert answer(process)[0] == "True"
+        for text, expected in ((FILE, "False"), ("version: 1\n", "True")):
+            new = file.with_suffix(".new")
+            new.write_text(text)
+            saved_at = time.time()
+            new.replace(file)
+            said, heard_at = answer(process)
+            assert said == expected
+            assert heard_at - saved_at < 1.0
