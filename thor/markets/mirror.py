@@ -98,7 +98,9 @@ def active_markets_mirrored() -> Mirrored | None:
     """Return what is mirrored, or None where nobody knows: no leader for half a minute, or no answer from Redis."""
     try:
         with _client().pipeline(transaction=True) as both:
-            found, left = both.hgetall(key()).pttl(key()).execute()
+            both.hgetall(key())
+            both.pttl(key())
+            found, left = both.execute()
     except redis.RedisError as error:
         log.debug("the active markets are unknown: %s", error)
         return None
