@@ -1,4 +1,4 @@
-"""Addresses of the pages: the dashboard at `/`, Django's admin, and the log-in."""
+"""Addresses of the pages: the dashboard at `/`, Django's admin, the API, and the log-in."""
 
 from django.contrib import admin
 from django.contrib.auth import views as auth
@@ -8,5 +8,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", auth.LoginView.as_view(template_name="dashboard/login.html"), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("api/v1/", include("thor.dashboard.api.urls")),
     path("", include("thor.dashboard.urls")),
 ]
