@@ -21,6 +21,7 @@ from thor.jobs.figures import QUANTILES, Waiting, figures
 from thor.leadership.clock import process_clock
 from thor.leadership.selectors import leader_status
 from thor.markets.horizon import horizons
+from thor.markets.standing import by_broker, standing
 from thor.timing import SystemClock
 
 LOOPBACK = ("127.0.0.1", "::1")
@@ -46,6 +47,7 @@ class Scheduler(Collector):
         yield from _leadership()
         yield from _ledger()
         yield _horizons()
+        yield _doubts()
 
     def describe(self) -> list[Metric]:
         """Describe nothing ahead: a scrape is the first look."""
@@ -88,6 +90,13 @@ def _ledger() -> Iterator[Metric]:
 def _horizons() -> Metric:
     days: dict[tuple[str, ...], float] = {(one.key,): float(one.days) for one in horizons(process_clock().now())}
     return _labelled("thor_market_horizon_days", "Days until a market's calendar ends", ("market",), days)
+
+
+def _doubts() -> Metric:
+    at = process_clock().now()
+    found: dict[tuple[str, ...], float] = {(row.key,): float(standing(row.key, at).is_doubtful) for row in by_broker()}
+    text = "1 while a market's broker's clock is unknown or contradicts its calendar"
+    return _labelled("thor_market_in_doubt", text, ("market",), found)
 
 
 def _waiting(found: Mapping[str, Waiting]) -> Iterator[Metric]:

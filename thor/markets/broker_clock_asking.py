@@ -16,8 +16,7 @@ from thor.leadership.clock import process_clock
 from thor.markets import broker_clock
 from thor.markets.broker_clock import ClockAnswer, ClockUnavailable
 from thor.markets.models import ClockReading, Market
-from thor.markets.registry import markets
-from thor.markets.standing import MOST, Standing, judge
+from thor.markets.standing import MOST, Standing, by_broker, judge
 from thor.markets.standing_readings import forget_readings
 from thor.timing import Clock
 
@@ -47,7 +46,7 @@ def ask_clocks(*, clock: Clock, pause: Pause = time.sleep) -> dict[str, Standing
 
     The time of an answer is read after it, and not when the question fell due: a slow answer is not a fresh one.
     """
-    rows = [row for row in markets() if row.active and row.clock_source == Market.ClockSource.BROKER]
+    rows = by_broker()
     if not rows:
         return {}
     try:
@@ -68,7 +67,7 @@ def _ask(clock: Clock, pause: Pause) -> ClockAnswer:
         try:
             return _believable(broker.ask(), clock.now())
         except ClockUnavailable as error:
-            log.info("thor.market.clock_retry: %s: %s", broker.name, error)
+            log.debug("thor.market.clock_retry: %s: %s", broker.name, error)
             pause(seconds)
     return _believable(broker.ask(), clock.now())
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from thor.env import env
 from thor.markets import broker_clock
 from thor.markets.models import ClockReading, Market
-from thor.markets.registry import market
+from thor.markets.registry import market, markets
 from thor.markets.sessions import sessions_of
 from thor.markets.standing_readings import reading_of
 from thor.markets.store import CalendarUnavailable
@@ -64,6 +64,11 @@ def standing(key: str, at: datetime) -> Standing:
     if row.clock_source == Market.ClockSource.CALENDAR:
         return _by_calendar(key, at)
     return judge(row, reading_of(key), at)
+
+
+def by_broker() -> list[Market]:
+    """Return the active markets that go by a broker's clock; where there is none this costs no query."""
+    return [row for row in markets() if row.active and row.clock_source == Market.ClockSource.BROKER]
 
 
 def judge(row: Market, reading: ClockReading | None, at: datetime) -> Standing:

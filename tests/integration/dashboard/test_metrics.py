@@ -23,6 +23,7 @@ from thor.leadership.lease import RedisLease
 from thor.leadership.models import Leader
 from thor.leadership.selectors import lease_key
 from thor.leadership.term import raise_term
+from thor.markets.models import Market
 from thor.markets.sessions import sessions_of
 from thor.timing import SystemClock
 
@@ -147,6 +148,9 @@ def test_the_table_of_the_documents_is_what_is_printed(client: Client) -> None:
         ran(state, None if state == State.DUE else 0.1)
     pause_entry(make_entry(), by="test", reason="", at=now)
     Worker.objects.create(boot=uuid.uuid4(), hostname="w", started_at=now, seen_at=now)
+    usa = Market.objects.get(key="usa")
+    usa.clock_source = Market.ClockSource.BROKER
+    usa.save()
 
     printed = {
         (family.name, tuple(sorted(family.samples[0].labels)), family.type, bool(family.documentation))

@@ -13,6 +13,7 @@ from tests.integration.dashboard.rows import TUESDAY
 from thor.markets import broker_clock, registry, standing_readings
 from thor.markets.models import ClockReading, Market
 from thor.markets.sessions import sessions_of
+from thor.timing import ManualClock
 from thor.trading.alpaca_clock import AlpacaClock
 
 
@@ -79,3 +80,18 @@ def test_witnesses_that_disagree_are_said_with_both_hours(trader: Client, usa: M
 
     assert "closed, since the witnesses disagree" in words
     assert "the broker has 09:30 to 13:00, the calendar 09:30 to 16:00" in words
+
+
+@pytest.mark.parametrize(("is_told", "doubt"), [(False, "1.0"), (True, "0.0")])
+def test_prometheus_is_told_which_markets_are_in_doubt(
+    client: Client, usa: Market, monkeypatch: pytest.MonkeyPatch, is_told: bool, doubt: str
+) -> None:
+    monkeypatch.setattr("thor.dashboard.metrics.process_clock", lambda: ManualClock(TUESDAY))
+    if is_told:
+        answer(usa)
+
+    figures = client.get("/metrics").content.decode()
+
+    assert re.findall(r"^thor_market_in_doubt.*", figures, re.MULTILINE) == [
+        f'thor_market_in_doubt{{market="usa"}} {doubt}'
+    ]

@@ -5,9 +5,7 @@ from typing import Any
 from django import template
 from django.template import Context
 
-from thor.markets.models import Market
-from thor.markets.registry import markets
-from thor.markets.standing import standing
+from thor.markets.standing import by_broker, standing
 
 register = template.Library()
 
@@ -16,5 +14,4 @@ register = template.Library()
 def standings(context: Context) -> dict[str, Any]:
     """Write a line for each active market with a broker's clock; nothing, and no query, where there is none."""
     at = context["now"].at
-    rows = [row for row in markets() if row.active and row.clock_source == Market.ClockSource.BROKER]
-    return {"standings": [(row, standing(row.key, at)) for row in rows]}
+    return {"standings": [(row, standing(row.key, at)) for row in by_broker()]}
