@@ -1,5 +1,6 @@
 """The Celery application: `celery -A thor …` finds it here. Bad configuration ends it with one sentence."""
 
+import importlib
 import os
 import sys
 from typing import Any
@@ -8,6 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thor.settings")
 
 import django
 from celery import Celery
+from celery.signals import worker_init
 from django.apps import apps
 from kombu import Connection
 
@@ -41,6 +43,12 @@ def _load_django() -> None:
     """Load settings and jobs now, so that what is wrong with them is said before Celery begins."""
     if not apps.ready and not apps.loading:
         django.setup()
+
+
+@worker_init.connect
+def _load_kernels(**_: Any) -> None:
+    """Load what only bodies need before the pool forks: its processes share it, and no first run waits for it."""
+    importlib.import_module("thor.marketdata.folding")
 
 
 try:

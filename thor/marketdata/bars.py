@@ -15,10 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thor.marketdata.ticks import Floats, Ints, TickBatch
-
-MINUTE = 60_000_000_000
-#: Units in which prices and sizes are counted: 10^-8.
-UNIT = 100_000_000
+from thor.marketdata.units import MINUTE, UNIT
 
 #: One row is what is known of one minute of one symbol. Times in ns, `volume` in units; no trade yet: `trades` is 0.
 ROW = np.dtype(

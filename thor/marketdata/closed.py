@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from thor.errors import ThorError
-from thor.marketdata.bars import MINUTE, UNIT
+from thor.marketdata.units import MINUTE, UNIT
 
 _VWAP_PLACES = Decimal("0.000001")
 _DECIMALS = ("open", "high", "low", "close", "volume", "vwap", "bid", "ask", "spread")

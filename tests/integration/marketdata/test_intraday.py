@@ -8,7 +8,7 @@ import redis
 
 from tests.integration.marketdata.conftest import ns, utc
 from tests.integration.marketdata.publishing import Script
-from thor.marketdata import keys, selectors, stream
+from thor.marketdata import folding, keys, selectors, stream
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.foldbook import AMEND_FOR
 from thor.marketdata.services import intraday
@@ -104,8 +104,8 @@ def test_lost_and_late_ticks_are_told(store: redis.Redis, caplog: pytest.LogCapt
 
 
 def test_a_long_backlog_is_left_to_the_next_pass(store: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intraday, "ROUNDS", 2)
-    monkeypatch.setattr(intraday, "BATCHES", 2)
+    monkeypatch.setattr(folding, "ROUNDS", 2)
+    monkeypatch.setattr(folding, "BATCHES", 2)
     script = Script(store)
     for number in range(5):
         script.send(T0 + number + 1, ("SPY", T0 + number, 600.0, 1.0))

@@ -1,37 +1,7 @@
 """Fold the ticks of a venue into one-minute bars."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-
-import redis
-
-from thor.connections import redis_client
-from thor.errors import ThorError
-from thor.marketdata import foldstore, stream
-from thor.marketdata.bars import MINUTE
-from thor.marketdata.events import emit, warn
-from thor.marketdata.foldbook import Book, Tally
-
-#: Batches folded in one transaction: bounded, so that a pass that catches up saves what it has done as it goes.
-BATCHES = 32
-#: Transactions of one pass; a longer backlog is left to the next pass.
-ROUNDS = 64
-#: How often a transaction is tried again when another pass was first.
-TRIES = 20
-#: A minute closes without the feed's word once `at` is this far beyond its end and the feed gives nothing any more.
-STALL = MINUTE
-
-
-class Contended(ThorError):
-    """Other passes over the same venue were first each time; the next pass folds what is left."""
-
-
-@dataclass(slots=True)
-class _Outcome:
-    tally: Tally = field(default_factory=Tally)
-    watermark: int | None = None
-    behind: bool = False
 
 
 def step_once(*, market: str, at: datetime) -> dict[str, Any]:
@@ -41,84 +11,7 @@ def step_once(*, market: str, at: datetime) -> dict[str, Any]:
     could not count, left out where zero), watermark (data time up to which everything is in), behind (true where a
     backlog is left).
     """
-    client = redis_client()
-    outcome = _Outcome()
-    rounds = 0
-    while rounds < ROUNDS and _round(client, market, outcome):
-        rounds += 1
-    outcome.behind = rounds == ROUNDS
-    if rounds == 0:
-        _close_stalled(client, market, at, outcome)
-    return _told(market, outcome)
+    # Here, not above: the kernels bring NumPy, which a process that only knows of the job does not need.
+    from thor.marketdata import folding
 
-
-def _round(client: redis.Redis, market: str, outcome: _Outcome) -> bool:
-    """Fold the next batches in one transaction; return whether there were any."""
-
-    def fold(book: Book) -> bool:
-        entries, last = stream.read(client, market, after=book.place.cursor, count=BATCHES)
-        book.take(entries)
-        changed = last != book.place.cursor or bool(entries)
-        book.place.cursor = last
-        return changed
-
-    book, changed = _transact(client, market, fold)
-    _add(outcome.tally, book.tally)
-    if changed and book.place.watermark is not None:
-        stream.trim(client, market, cursor=book.place.cursor, watermark=book.place.watermark)
-    outcome.watermark = book.place.watermark
-    return changed
-
-
-def _close_stalled(client: redis.Redis, market: str, at: datetime, outcome: _Outcome) -> None:
-    """Close minutes that ended long before `at` although the feed does not say that they are complete."""
-    until = _nanoseconds(at) - STALL
-
-    def close(book: Book) -> bool:
-        book.close(until)
-        return bool(book.closed)
-
-    book, changed = _transact(client, market, close)
-    if changed:
-        _add(outcome.tally, book.tally)
-        emit("thor.bars.closed_without_watermark", venue=market, bars=book.tally.closed, at=at.isoformat())
-
-
-def _transact(client: redis.Redis, market: str, work: Any) -> tuple[Book, bool]:
-    """Read the book, let `work` change it, write it if it did; again from the start if another pass was first."""
-    for _ in range(TRIES):
-        with client.pipeline() as pipe:
-            book = foldstore.read(pipe, market)
-            changed = work(book)
-            if not changed:
-                return book, False
-            try:
-                foldstore.write(pipe, market, book)
-            except redis.WatchError:
-                continue
-            return book, True
-    raise Contended
-
-
-def _add(total: Tally, more: Tally) -> None:
-    for name in Tally.__slots__:
-        setattr(total, name, getattr(total, name) + getattr(more, name))
-
-
-def _told(market: str, outcome: _Outcome) -> dict[str, Any]:
-    tally = outcome.tally
-    if tally.lost:
-        warn("thor.feed.gap", venue=market, ticks=tally.lost)
-    if tally.late:
-        warn("thor.feed.too_late", venue=market, ticks=tally.late)
-    found: dict[str, Any] = {"ticks": tally.ticks, "closed": tally.closed}
-    found.update({name: getattr(tally, name) for name in ("late", "lost", "repeated") if getattr(tally, name)})
-    if outcome.watermark is not None:
-        found["watermark"] = datetime.fromtimestamp(outcome.watermark / 1e9, UTC).isoformat()
-    if outcome.behind:
-        found["behind"] = True
-    return found
-
-
-def _nanoseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1e6) * 1000
+    return folding.fold_once(market=market, at=at)
