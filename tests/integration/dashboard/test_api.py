@@ -4,14 +4,12 @@ import json
 import re
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
-from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
+from tests.integration.dashboard.promised import V1, ask
 from tests.integration.dashboard.rows import TUESDAY
 from thor.markets import registry
 from thor.markets.models import Market, Override
@@ -19,7 +17,6 @@ from thor.markets.standing_readings import forget_readings
 from thor.timing import ManualClock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
-V1 = "/api/v1"
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
 HALF_DAY = "2026-11-27T17:30:00Z"
 EVERYTHING = (
@@ -39,36 +36,6 @@ EVERYTHING = (
     ("/composite", {}),
     ("/composite", {"at": HALF_DAY}),
 )
-
-
-def ask(client: Client, path: str, status: int = 200, **parameters: str) -> Any:
-    """Return what is answered, once it has been compared with what the document promises."""
-    asked = {name.rstrip("_"): value for name, value in parameters.items()}
-    key = asked.pop("key", "usa")
-    answer = client.get(f"{V1}{path.format(key=key)}", asked)
-
-    assert answer.status_code == status, answer.content
-    assert answer["Content-Type"].split(";")[0] == "application/json"
-    found = answer.json()
-    promised_by(client, path, status).validate(found)
-    return found
-
-
-def promised_by(client: Client, path: str, status: int) -> OAS31Validator:
-    document = client.get(f"{V1}/openapi.json").json()
-    response = document["paths"][f"{V1}{path}"]["get"]["responses"][str(status)]
-    schema = closed({**response["content"]["application/json"]["schema"], "components": document["components"]})
-    return OAS31Validator(schema, format_checker=oas31_format_checker)
-
-
-def closed(schema: Any) -> Any:
-    """Let no object have more than its properties, so that an answer with an undocumented field is refused."""
-    if isinstance(schema, list):
-        return [closed(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    more = {"additionalProperties": False} if isinstance(schema.get("properties"), dict) else {}
-    return {**{name: closed(part) for name, part in schema.items()}, **more}
 
 
 def test_the_document_is_valid_and_names_every_address(client: Client) -> None:
@@ -261,72 +228,6 @@ def test_the_composite_names_what_it_counts(client: Client) -> None:
 
     assert (found["composite"], found["session_phase"]) == ("5.00", "american")
     assert [(one["key"], one["weight"]) for one in found["markets"]] == [("canada", "0.0300"), ("mexico", "0.0200")]
-
-
-def test_a_plus_that_an_address_turned_into_a_blank_is_understood(client: Client) -> None:
-    raw = client.get(f"{V1}/composite?at=2026-11-20T15:00:00+05:30").json()
-
-    assert raw["at"] == "2026-11-20T09:30:00Z"
-    assert raw == client.get(f"{V1}/composite?{urlencode({'at': '2026-11-20T15:00:00+05:30'})}").json()
-
-
-@pytest.mark.parametrize(
-    ("path", "parameters", "sentence"),
-    [
-        ("/composite", {"at": "noon"}, "at cannot be used: 'noon' is no instant, write 2026-11-27T17:30:00Z."),
-        ("/composite", {"at": ""}, "at cannot be used: '' is no instant, write 2026-11-27T17:30:00Z."),
-        ("/status", {"at": "2026-11-27T17:30:00"}, "has no offset"),
-        ("/status", {"at": "2026-11-27"}, "has no offset"),
-        ("/status", {"at": "9999-12-31T23:59:59.999999Z"}, "out of range, dates from 1990-01-01 to 2100-12-31"),
-        ("/status", {"at": "0001-01-01T00:00:00+14:00"}, "out of range"),
-        ("/status", {"at": "2026-11-27T17:30:00Z\0"}, "is no instant"),
-        ("/status", {"role": "moon"}, "role cannot be used: input should be 'control' or 'venue'."),
-        ("/markets", {"Role": "venue"}, "'Role' is no parameter of this address"),
-        ("/markets", {"at": HALF_DAY}, "'at' is no parameter of this address"),
-        ("/markets/{key}", {"at": HALF_DAY}, "'at' is no parameter of this address"),
-        ("/markets/{key}/sessions", {"form": "2026-11-27"}, "'form' is no parameter of this address"),
-        ("/markets/{key}/sessions", {"first": "2026-11-27"}, "'first' is no parameter of this address"),
-        ("/markets/{key}/sessions", {"from": "27.11.2026"}, "from cannot be used: '27.11.2026' is no date"),
-        ("/markets/{key}/sessions", {"to": "2101-01-01"}, "to cannot be used: '2101-01-01' is out of range"),
-        ("/markets/{key}/sessions", {"from": "2026-11-27", "to": "2026-11-26"}, "2026-11-26 lies before 2026-11-27."),
-        ("/markets/{key}/sessions", {"from": "2026-01-01", "to": "2027-01-03"}, "ask for at most 366 days at a time."),
-        ("/markets/{key}/sessions", {"to": "2024-07-01"}, "2024-07-01 lies before 2024-07-09."),
-    ],
-)
-def test_nonsense_is_refused_with_one_sentence(
-    client: Client, path: str, parameters: dict[str, str], sentence: str
-) -> None:
-    error = ask(client, path, status=400, **parameters)["error"]
-
-    assert sentence in error
-    assert error.endswith(".")
-    assert "\n" not in error
-
-
-def test_the_longest_range_and_the_last_date_are_answered(client: Client) -> None:
-    year = ask(client, "/markets/{key}/sessions", from_="2026-01-01", to="2027-01-02")
-    last = ask(client, "/markets/{key}/sessions", from_="2100-12-31")
-    before_all = ask(client, "/markets/{key}/sessions", key="mexico", from_="1990-01-01")
-
-    assert len(year["sessions"]) == 251
-    assert (last["to"], [one["date"] for one in last["sessions"]]) == ("2100-12-31", ["2100-12-31"])
-    assert all(one["date"] >= "1990-01-01" for one in before_all["sessions"])
-
-
-@pytest.mark.parametrize("path", ["/markets/{key}", "/markets/{key}/status", "/markets/{key}/sessions"])
-@pytest.mark.parametrize("key", ["moon", "USA", "us a", "%00", "ü"])
-def test_an_unknown_market_is_refused_with_the_keys_that_exist(client: Client, path: str, key: str) -> None:
-    error = ask(client, path, status=404, key=key)["error"]
-
-    assert "is no market; there are japan, china, india" in error
-
-
-@pytest.mark.parametrize("address", ["/api/v1/", "/api/v1/moon", "/api/v1/markets/", "/api/v1/markets/usa/moon"])
-def test_an_address_that_does_not_exist_is_told_in_the_same_shape(client: Client, address: str) -> None:
-    answer = client.get(address)
-
-    assert answer.status_code == 404
-    assert answer.json() == {"error": f"There is no address {address!r}; /api/v1/openapi.json lists them."}
 
 
 def test_the_market_of_the_day_is_open_at_its_own_time(client: Client) -> None:
