@@ -7,7 +7,6 @@ are a thousand rows in it. These share Django's connection, so time-outs, adapte
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import psycopg
 from django.db import connection
 
 #: Rows that one fetch of a stream brings.
@@ -16,6 +15,8 @@ CHUNK = 2000
 
 def execute(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Carry out a statement whose parameters are written `%(name)b`, and return its rows; it stays prepared."""
+    import psycopg  # here: a process on SQLite needs no driver, and each command would begin a tenth later for it
+
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement.encode(), parameters, prepare=True, binary=True)
@@ -24,6 +25,8 @@ def execute(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ..
 
 def stream(query: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a query as PostgreSQL sends them; memory holds a chunk at a time."""
+    import psycopg  # as above
+
     connection.ensure_connection()
     with (
         connection.wrap_database_errors,
