@@ -128,7 +128,7 @@ def read_date(text: str) -> date:
 def plain(value: Any) -> Any:
     """Return a forecast as JSON can say it: instants and dates in ISO 8601, durations in seconds."""
     if isinstance(value, Forecast):
-        return plain({**asdict(value), "count": value.count})
+        return plain({"count": value.count, **asdict(value)})
     if isinstance(value, dict):
         return {name: plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

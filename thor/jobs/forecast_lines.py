@@ -11,6 +11,7 @@ from thor.jobs.lines import Line
 from thor.jobs.models import Entry
 from thor.jobs.registry import owned, specs
 from thor.jobs.schedule import UNREADABLE, Row, row_of, seen_at
+from thor.jobs.sync import markets_of
 from thor.markets.registry import markets
 
 
@@ -60,7 +61,7 @@ def standings(at: datetime) -> list[Standing]:
 def jobs_without_lines(found: list[Standing]) -> list[str]:
     """Return the jobs of this installation that have no line yet: nobody has synchronised them."""
     known = {standing.line.job for standing in found}
-    return sorted(name for name, spec in owned().items() if name not in known and spec.markets != ())
+    return sorted(name for name, spec in owned().items() if name not in known and markets_of(spec))
 
 
 _WISHED = ("gated", "control__paused_by", "control__reason")

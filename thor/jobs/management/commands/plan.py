@@ -99,7 +99,8 @@ def _without_zone(text: str) -> str:
 
 
 def _agenda(found: Forecast) -> Table:
-    other = "local" if found.zone == "UTC" else "local, or UTC"
+    abroad = any(market.zone != found.zone for market in found.markets)
+    other = "local" if found.zone == "UTC" else "local, or UTC" if abroad else "UTC"
     table = Table(f"from ({found.zone})", "to", other, "what", "session", "window", title="in order")
     table.add_column("times", justify="right")
     table.add_column("cadence")
