@@ -108,7 +108,7 @@ def test_overrides_of_today_and_later_show_what_and_why(trader: Client) -> None:
 
     page = trader.get("/live/").content.decode()
 
-    assert page.count("override: closes 13:00</span>") == 3  # New York, and the two that are derived from it
+    assert page.count("override: </span>closes 13:00</span>") == 3  # New York, and the two that are derived from it
     assert "&lt;b&gt;storm&lt;/b&gt; &amp; flood" in page
     assert '<time datetime="2024-07-10">Wed 2024-07-10</time>' in page
     assert "moves Pre_USA, US equities too" in page
