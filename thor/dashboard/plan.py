@@ -24,6 +24,8 @@ from thor.markets.registry import UnknownMarket, markets
 WIDTH = 1000
 #: Phases that the line under a timeline's name need not tell: they are what is left.
 REST = ("closed", "holiday")
+#: So many lines a page shows of each table; nobody reads more, and a schedule may have a hundred thousand.
+SHOWN = 1000
 LEGEND = ("pre_open", "open", "break", "pre_close", "post_close", "closed", "holiday")
 
 
@@ -69,6 +71,7 @@ def _forecast(asked: dict[str, str], now: Now) -> Forecast:
 
 def _shown(found: Forecast, asked: dict[str, str], now: Now) -> dict[str, Any]:
     day = Day(found.date, found.zone, found.start, found.end)
+    items = list(_items(found, everything=bool(asked["market"])))
     return {
         "found": found,
         "total": f"{found.count:,}",
@@ -77,7 +80,9 @@ def _shown(found: Forecast, asked: dict[str, str], now: Now) -> dict[str, Any]:
         "hours": [clock_text(found.start + part * (found.end - found.start) / 4, found.zone) for part in range(4)],
         "present": _place(now.at, day) if found.start <= now.at < found.end else None,
         "sessions": list(_sessions(found)),
-        "items": list(_items(found, everything=bool(asked["market"]))),
+        "items": items[:SHOWN],
+        "silent": found.silent[:SHOWN],
+        "left_out": max(0, len(items) - SHOWN) + max(0, len(found.silent) - SHOWN),
         "previous": _address(asked, found.date - timedelta(days=1)),
         "following": _address(asked, found.date + timedelta(days=1)),
         "today": _address(asked, None),

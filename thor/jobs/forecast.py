@@ -83,11 +83,12 @@ def forecast(
     of a job, an entry or a task. `at` is the present, by the process clock if it is not given: a one-off entry fires
     once, from now on. Raises `BadQuestion` or `UnknownMarket` with one sentence that names what exists.
     """
+    at = at or process_clock().now()
     row = registry.market(market) if market else None
     asked = day_of(day, zone or (row.zone if row else "UTC"))
-    found = standings(at or process_clock().now())
+    found = standings(at)
     wanted = [one for one in _of_job(found, job) if row is None or one.line.market == row.key]
-    series, silent = _occurrences(wanted, asked, at or asked.start)
+    series, silent = _occurrences(wanted, asked, at)
     keys = {row.key} if row else {one.line.market for one in wanted} if job else None
     shown = [one for one in registry.markets() if keys is None or one.key in keys]
     return Forecast(

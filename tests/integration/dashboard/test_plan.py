@@ -78,6 +78,17 @@ def test_who_is_silent_says_why(trader: Client, schedule: None) -> None:
     assert "paused by anna: &lt;b&gt;repair&lt;/b&gt;" in page(trader)
 
 
+def test_a_page_that_would_be_endless_says_what_it_leaves_out(
+    trader: Client, schedule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thor.dashboard.plan.SHOWN", 4)
+
+    found = page(trader, "?date=2026-11-27")
+
+    assert "more lines are left out here: ask for one market or job" in found
+    assert found.count("<tr") == 2 + 12 + 4  # two heads, the sessions, and what is shown of the order
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [

@@ -195,6 +195,16 @@ def test_a_periodic_task_of_ones_own_is_told_before_any_scheduler_has_seen_it(sc
     assert Entry.objects.filter(name__startswith="own").count() == 0
 
 
+def test_what_people_write_in_brackets_is_printed_as_it_is(schedule: None) -> None:
+    own("[bold]report[/red]")
+    pause_entry(find_entry("intraday @ crypto"), by="anna", reason="[/] see note", at=NOW)
+
+    printed = run("--date", "2026-11-27")
+
+    assert "[bold]report[/red]" in printed
+    assert "paused by anna: [/] see note" in printed
+
+
 def test_one_job_shows_its_entries_and_their_markets(schedule: None) -> None:
     found = asked(job="vwap_minute")
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from rich.table import Table
+from rich.text import Text
 
 from thor.errors import ThorError
 from thor.jobs.forecast import Forecast, forecast, plain, read_date, today
@@ -75,9 +76,9 @@ def _sessions(found: Forecast) -> Table:
     table = Table("market", "session", "open", "breaks", "close", "UTC", "remarks", title=title)
     for market in found.markets:
         for session in market.sessions:
-            table.add_row(market.key, *_session(found, market, session))
+            _add(table, [market.key, *_session(found, market, session)])
         if not market.sessions:
-            table.add_row(market.key, "", "", "", "", "", ", ".join(market_remarks(market)), style="dim")
+            _add(table, [market.key, "", "", "", "", "", ", ".join(market_remarks(market))], "dim")
     return table
 
 
@@ -105,7 +106,7 @@ def _agenda(found: Forecast) -> Table:
     table.add_column("times", justify="right")
     table.add_column("cadence")
     for item in agenda(found):
-        table.add_row(*_item(found, item), style="dim" if item.bell == "phase" else "bold" if item.bell else None)
+        _add(table, _item(found, item), "dim" if item.bell == "phase" else "bold" if item.bell else None)
     return table
 
 
@@ -127,5 +128,10 @@ def _item(found: Forecast, item: Item) -> list[str]:
 def _silent(found: Forecast) -> Table:
     table = Table("entry", "why", title="without an occurrence on this date")
     for one in found.silent:
-        table.add_row(one.entry, one.why, style="dim")
+        _add(table, [one.entry, one.why], "dim")
     return table
+
+
+def _add(table: Table, cells: list[str], style: str | None = None) -> None:
+    # As they are: what people wrote in brackets, names and reasons, is no mark-up.
+    table.add_row(*map(Text, cells), style=style)
