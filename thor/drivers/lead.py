@@ -18,7 +18,7 @@ from thor.jobs.models import Control
 from thor.leadership import term
 from thor.leadership.elector import boottime
 from thor.leadership.term import Reign
-from thor.markets import mirror, transitions
+from thor.markets import horizon, mirror, transitions
 from thor.timing import Clock, ReplayClock
 from thor.timing.instants import MICROSECOND
 
@@ -28,6 +28,8 @@ LOOK = timedelta(seconds=0.25)
 #: Everything is read again this often, so that an edit that told nobody is found as well.
 READ_ALL = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
+#: Calendars that end soon are looked for this often; each is said once a day.
+HOUR = timedelta(hours=1)
 SHOW = timedelta(seconds=4)
 #: Time is decided at least this often, also while nothing is due.
 ADVANCE = timedelta(seconds=5)
@@ -86,6 +88,7 @@ class Lead:
             (Timer(SECOND, at_once=False, patience=PATIENCE), lambda: transitions.resend_unhandled(self._turned_at)),
             (self._show, lambda: chores.show_last_runs(self._dispatcher)),
             (Timer(mirror.AGAIN_AFTER, patience=PATIENCE), lambda: mirror.publish(self._turned_at)),
+            (Timer(HOUR, patience=PATIENCE), lambda: horizon.short_horizons(self._turned_at)),
         )
         self._rung_until = now
         self._next_edge: datetime | None = None
