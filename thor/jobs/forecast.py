@@ -15,6 +15,7 @@ from thor.errors import ThorError
 from thor.jobs.forecast_lines import Silent, Standing, everybody, jobs_without_lines, standings
 from thor.jobs.forecast_markets import BellOfDay, Day, MarketDay, PhaseOfDay, SessionOfDay, market_day
 from thor.jobs.forecast_series import Series, series_of
+from thor.jobs.schedule import UNREADABLE
 from thor.leadership.clock import process_clock
 from thor.markets import registry
 from thor.markets.models import Market
@@ -169,13 +170,17 @@ def _occurrences(wanted: Iterable[Standing], day: Day, at: datetime) -> tuple[li
 
 def _of_line(standing: Standing, day: Day, at: datetime) -> tuple[list[Series], str]:
     """Return what a line does on the date, or why it does nothing."""
-    if standing.row is None:
+    if standing.why:
         return [], standing.why
     try:
-        found = series_of(standing.row, day, at)
+        row = standing.row(at)
+    except UNREADABLE as error:
+        return [], f"cannot be read: {error}"
+    try:
+        found = series_of(row, day, at)
     except Exception as error:  # as for the leader: a line whose times cannot be computed must not stop the others
         return [], f"cannot be planned: {error!r}"
-    since = standing.row.timed.since
+    since = row.timed.since
     if day.start < since < day.end:
         return found, f"nothing more on this date after it was made or edited, at {since:%H:%M} UTC"
     return found, "nothing on this date"

@@ -10,7 +10,7 @@ from thor.jobs import lines
 from thor.jobs.lines import Line
 from thor.jobs.models import Entry
 from thor.jobs.registry import owned, specs
-from thor.jobs.schedule import UNREADABLE, Row, row_of, seen_at
+from thor.jobs.schedule import Row, row_of, seen_at
 from thor.jobs.sync import markets_of
 from thor.markets.registry import markets
 
@@ -26,10 +26,9 @@ class Silent:
 
 
 class Standing(NamedTuple):
-    """One line of the schedule as it stands: `row` is None where it fires nothing, and `why` says the reason."""
+    """One line of the schedule as it stands; where it fires nothing on any date, `why` says the reason."""
 
     line: Line
-    row: Row | None
     why: str
 
     @property
@@ -40,6 +39,10 @@ class Standing(NamedTuple):
     def silent(self, why: str = "") -> Silent:
         """Return it as an entry without occurrences."""
         return Silent(self.line.name, self.line.job, self.line.market, self.why or why)
+
+    def row(self, at: datetime) -> Row:
+        """Return the line as the leader would take it at an instant; raise one of `UNREADABLE` where it cannot."""
+        return row_of(seen_at(self.line, at))
 
 
 class _Wish(NamedTuple):
@@ -54,7 +57,7 @@ def standings(at: datetime) -> list[Standing]:
     """Return every line of the schedule, those that nobody has identified yet among them, in order of name."""
     known = {pk: _Wish(*wish) for pk, *wish in Entry.objects.values_list("id", *_WISHED)}
     judge = _Judge(set(owned()), {row.key for row in markets() if row.active}, known)
-    found = [judge.stand(line, at) for line in _all_lines(at)]
+    found = [Standing(line, judge.why_off(line)) for line in _all_lines(at)]
     return sorted(found, key=lambda standing: standing.line.name)
 
 
@@ -78,17 +81,7 @@ class _Judge:
     def __init__(self, jobs: set[str], active: set[str], wishes: dict[UUID, _Wish]) -> None:
         self._jobs, self._active, self._wishes = jobs, active, wishes
 
-    def stand(self, line: Line, at: datetime) -> Standing:
-        """Return the line with its row, or with what keeps it from firing."""
-        why = self._off(line)
-        if why:
-            return Standing(line, None, why)
-        try:
-            return Standing(line, row_of(seen_at(line, at)), "")
-        except UNREADABLE as error:
-            return Standing(line, None, f"cannot be read: {error}")
-
-    def _off(self, line: Line) -> str:
+    def why_off(self, line: Line) -> str:
         """Return what keeps a line from firing on any date, as things stand; nothing where it may fire."""
         if line.job and line.job not in self._jobs:
             return "not in THOR_JOBS" if line.job in specs() else "no job of that name is declared any more"
