@@ -18,9 +18,8 @@ Who owns which fact
     together with the file of overrides (`override_file`). It forgets after half a second, so that an edit takes
     effect in every process within a second, without a restart. `overrides` changes the columns of a calendar,
     `sessions` replaces the tables of the markets that it moves, and leaves every other table as it is.
-    `Transition` rows are
-    history: `transitions` writes each exactly once, whatever the number of processes, and the process that
-    wrote it sends the signals of `signals`.
+    `Transition` rows are history: `transitions` writes each exactly once, whatever the number of processes, and
+    the process that wrote it sends the signals of `signals`.
 
 For other apps
     `selectors` (open now? which phase? which markets?), `sessions.sessions_of` for `timing.plan()`, the
