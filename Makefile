@@ -37,9 +37,11 @@ demo: $(VENV)/.runtime ## Run a whole trading day at 60 times its pace, in var/d
 
 .PHONY: test
 test: $(VENV)/.dev ## Run all tests; what a test needs and this machine lacks is named as skipped
-	@$(BIN)/python -m pytest
+	@more=(); if $(BIN)/python -m tests.postgres --is-here; then more=(-m "not (database and slow)"); fi; \
+	  $(BIN)/python -m pytest --durations=15 --durations-min=5 "$${more[@]}"
 	@echo "Once more on PostgreSQL: what uses a database."
-	@$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -m "django_db or database" --ignore=tests/browser
+	@$(BIN)/python -m tests.postgres \
+	  $(BIN)/python -m pytest --durations=15 --durations-min=5 -m "django_db or database" --ignore=tests/browser
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Break everything at random and check the ledger: SEED=7 OCCURRENCES=20000

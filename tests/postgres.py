@@ -1,7 +1,7 @@
 """Run a command against a private PostgreSQL: `python -m tests.postgres COMMAND…` sets DATABASE_URL for it.
 
 The cluster lives in a temporary folder, listens on loopback alone and is gone afterwards. Without PostgreSQL's
-programs the reason is said and nothing is run; where CI=true that is a failure.
+programs the reason is said and nothing is run; where CI=true that is a failure. `--is-here` only tells by its status.
 """
 
 import contextlib
@@ -83,8 +83,10 @@ def _call(command: list[str], as_user: dict[str, object]) -> None:
 
 
 def main(command: list[str]) -> int:
-    """Run `command` with DATABASE_URL set to a private cluster."""
+    """Run `command` with DATABASE_URL set to a private cluster, or tell by the status whether there can be one."""
     bin_dir = programs()
+    if command == ["--is-here"]:
+        return 0 if bin_dir else 1
     if bin_dir is None:
         sys.stdout.write("PostgreSQL is not installed here: the tests ran on SQLite only.\n")
         return 1 if os.environ.get("CI") == "true" else 0

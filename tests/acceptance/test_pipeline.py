@@ -15,7 +15,7 @@ import pytest
 
 from tests.acceptance.house import House, built
 
-pytestmark = [pytest.mark.database, pytest.mark.recordings]
+pytestmark = [pytest.mark.database, pytest.mark.recordings, pytest.mark.slow]
 
 #: From a minute before the first trade at 04:00 in New York (UTC-4) until after the last one at 20:00.
 START, END = datetime(2013, 10, 7, 7, 59, tzinfo=UTC), datetime(2013, 10, 8, 0, 10, tzinfo=UTC)

@@ -10,7 +10,6 @@ from tests.postgres import programs
 
 
 @pytest.mark.database
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nothing_runs_twice_early_or_is_forgotten_whatever_fails() -> None:
     seed = random.SystemRandom().randrange(10**6)
