@@ -1,7 +1,7 @@
 """Answer Prometheus: who leads, how late runs begin, how they end, what waits, how far calendars are known.
 
 The figures come from the ledger, the lease and the calendars, so one scrape of the web process tells about all
-processes. They are for loopback and for people who are logged in; elsewhere a log-in is asked for.
+processes. They are for those who may ask the API: loopback, people who are logged in, a name with its password.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from thor.dashboard.api.callers import Password, on_loopback
 from thor.jobs.figures import QUANTILES, Waiting, figures
 from thor.leadership.clock import process_clock
 from thor.leadership.selectors import leader_status
@@ -24,7 +25,7 @@ from thor.markets.horizon import horizons
 from thor.markets.standing import by_broker, standing
 from thor.timing import SystemClock
 
-LOOPBACK = ("127.0.0.1", "::1")
+_password = Password()
 
 
 @login_not_required
@@ -32,7 +33,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponseBase:
     """Answer with the figures of this moment."""
-    if request.META.get("REMOTE_ADDR") not in LOOPBACK and not request.user.is_authenticated:
+    if not (on_loopback(request) or request.user.is_authenticated or _password(request)):
         return redirect_to_login(request.path)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Scheduler())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
-from django.db import OperationalError, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.test import Client
 
 from tests.integration.dashboard.rows import make_person
@@ -16,7 +16,10 @@ from thor.markets import registry
 
 ELSEWHERE = {"REMOTE_ADDR": "10.0.0.9"}
 MARKETS = "/api/v1/markets"
-SENTENCE = "Log in at /login/, or send name and password (HTTP basic); from loopback neither is needed."
+SENTENCE = (
+    "Log in at /login/, or send name and password (HTTP basic); "
+    "from loopback neither is needed, unless through a proxy or behind TLS."
+)
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +51,26 @@ def test_a_stranger_gets_a_sentence_and_no_page_to_log_in(client: Client, addres
 def test_loopback_is_where_the_connection_comes_from_and_nothing_else(client: Client, forged: dict[str, str]) -> None:
     assert client.get(MARKETS, **ELSEWHERE, **forged).status_code == 401
     assert client.get(MARKETS).status_code == client.get(MARKETS, REMOTE_ADDR="::1").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("header", ["HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR"])
+@pytest.mark.parametrize("value", ["for=203.0.113.7", "127.0.0.1", ""])
+def test_a_proxy_on_this_machine_is_not_taken_for_its_callers(client: Client, header: str, value: str) -> None:
+    make_person()
+
+    assert client.get(MARKETS, **{header: value}).status_code == 401
+    assert client.get(MARKETS, **basic() | {"REMOTE_ADDR": "127.0.0.1", header: value}).status_code == 200
+
+
+@pytest.mark.django_db
+def test_behind_tls_loopback_is_the_proxy_and_lets_nobody_in(client: Client, settings: Any) -> None:
+    make_person()
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert client.get(MARKETS).status_code == 301
+    assert client.get(MARKETS, secure=True).status_code == 401
+    assert client.get(MARKETS, secure=True, **basic()).status_code == 200
 
 
 def test_whoever_has_logged_in_may_ask_from_anywhere(trader: Client) -> None:
@@ -174,12 +197,19 @@ def test_who_cannot_be_recognised_while_the_database_is_away_is_told_so(
 
 
 @pytest.mark.django_db
-def test_markets_that_cannot_be_read_at_all_are_a_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "markets", away)
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_markets_that_cannot_be_read_at_all_are_a_503(
+    client: Client, monkeypatch: pytest.MonkeyPatch, kind: type[Error]
+) -> None:
+    def gone() -> Any:
+        raise kind("connection to server at 10.1.2.3 is closed")
+
+    monkeypatch.setattr(registry, "markets", gone)
 
     answer = client.get("/api/v1/status")
 
     assert answer.status_code == 503
+    assert answer.json() == {"error": f"The database does not answer ({kind.__name__}); try again."}
     assert b"10.1.2.3" not in answer.content
 
 

@@ -1,5 +1,6 @@
 """What Prometheus is told."""
 
+import base64
 import re
 import uuid
 from datetime import timedelta
@@ -13,7 +14,7 @@ from django.test import Client
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.dashboard.rows import make_entry
+from tests.integration.dashboard.rows import make_entry, make_person
 from thor.connections import redis_client
 from thor.env import env
 from thor.jobs import figures
@@ -201,3 +202,21 @@ def test_no_question_reads_the_whole_ledger(client: Client, django_assert_max_nu
 
 def test_from_elsewhere_a_log_in_is_asked_for(client: Client) -> None:
     assert client.get("/metrics", REMOTE_ADDR="10.0.0.9").status_code == 302
+
+
+@pytest.mark.parametrize("header", ["HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR"])
+def test_a_proxy_on_this_machine_is_not_taken_for_its_callers(client: Client, header: str) -> None:
+    assert client.get("/metrics", **{header: "203.0.113.7"}).status_code == 302
+
+
+def test_behind_tls_a_name_and_its_password_are_needed_on_loopback_too(client: Client, settings: Any) -> None:
+    make_person()
+    settings.SECURE_SSL_REDIRECT = True
+    sent = {
+        password: "Basic " + base64.b64encode(f"trader:{password}".encode()).decode()
+        for password in ("a guess", "a long password")
+    }
+
+    assert client.get("/metrics", secure=True).status_code == 302
+    assert client.get("/metrics", secure=True, HTTP_AUTHORIZATION=sent["a guess"]).status_code == 302
+    assert client.get("/metrics", secure=True, HTTP_AUTHORIZATION=sent["a long password"]).status_code == 200

@@ -1,15 +1,17 @@
-"""Say who may ask the API: loopback, people who are logged in, and clients that send a name and a password."""
+"""Say who may ask: loopback, people who are logged in, and clients that send a name and a password."""
 
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from ninja.security import HttpBasicAuth
 from ninja.security.session import SessionAuth
 
-from thor.dashboard.metrics import LOOPBACK
-
+LOOPBACK: Final = ("127.0.0.1", "::1")
+#: What a proxy adds to a request that it hands on.
+HANDED_ON: Final = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR")
 #: How many passwords a process remembers as right.
 REMEMBERED: Final = 64
 
@@ -17,7 +19,12 @@ _right: dict[str, str] = {}
 
 
 def on_loopback(request: HttpRequest) -> bool:
-    """Let in whoever asks from this machine, as `/metrics` does."""
+    """Tell whether somebody on this machine asks, and no proxy on it for somebody elsewhere.
+
+    Behind TLS (`THOR_TLS`) a direct request is sent away to https, so whatever gets so far came through a proxy.
+    """
+    if settings.SECURE_SSL_REDIRECT or any(name in request.META for name in HANDED_ON):
+        return False
     return request.META.get("REMOTE_ADDR") in LOOPBACK
 
 

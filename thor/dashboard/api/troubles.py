@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.db import DatabaseError
+from django import db
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -16,7 +16,10 @@ from thor.markets.registry import UnknownMarket
 
 log = logging.getLogger(__name__)
 
-WHO: Final = "Log in at /login/, or send name and password (HTTP basic); from loopback neither is needed."
+WHO: Final = (
+    "Log in at /login/, or send name and password (HTTP basic); "
+    "from loopback neither is needed, unless through a proxy or behind TLS."
+)
 
 
 class Trouble(Schema):
@@ -74,7 +77,7 @@ _TROUBLES: Final = {
     HttpError: _refused,
     ValidationError: _nonsense,
     UnknownMarket: _unknown,
-    DatabaseError: _away,
+    db.Error: _away,  # an `InterfaceError`, of a connection that was closed, is no `DatabaseError`
     ThorError: _unavailable,
     Exception: _broken,
 }
