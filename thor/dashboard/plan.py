@@ -15,8 +15,26 @@ from django.views.decorators.http import require_safe
 from thor.dashboard.now import Now, read_now
 from thor.dashboard.views import flower_url, speaking
 from thor.dashboard.wording import PHASES, mark_of
-from thor.jobs.forecast import BadQuestion, Day, Forecast, MarketDay, PhaseOfDay, forecast, read_date, today
-from thor.jobs.forecast_agenda import agenda, clock_text, market_remarks, session_remarks, span_text, zone_name
+from thor.jobs.forecast import (
+    BadQuestion,
+    Day,
+    Forecast,
+    MarketDay,
+    PhaseOfDay,
+    SessionOfDay,
+    forecast,
+    read_date,
+    today,
+)
+from thor.jobs.forecast_agenda import (
+    agenda,
+    clock_text,
+    column_text,
+    market_remarks,
+    session_remarks,
+    span_text,
+    zone_name,
+)
 from thor.jobs.registry import specs
 from thor.markets.registry import UnknownMarket, markets
 
@@ -119,19 +137,23 @@ def _sessions(found: Forecast) -> Iterator[dict[str, Any]]:
     """Yield a line for each session of each market, and one for a market that has none."""
     for market in found.markets:
         for session in market.sessions:
-            pauses = [span_text(*pause, market.zone).rpartition(" ")[0] for pause in session.breaks]
-            yield {
-                "market": market,
-                "session": session,
-                "opens": clock_text(session.open, market.zone, session.date),
-                "closes": clock_text(session.close, market.zone, session.date),
-                "pauses": pauses,
-                "zone": zone_name(session.close, market.zone),
-                "utc": span_text(session.open, session.close, "UTC", found.date).rpartition(" ")[0],
-                "remarks": session_remarks(session),
-            }
+            yield _session(found, market, session)
         if not market.sessions:
             yield {"market": market, "remarks": market_remarks(market)}
+
+
+def _session(found: Forecast, market: MarketDay, session: SessionOfDay) -> dict[str, Any]:
+    hours = span_text(session.open, session.close, market.zone, session.date, named=False)
+    zone = zone_name(session.close, market.zone)
+    return {
+        "market": market,
+        "session": session,
+        "hours": hours,
+        "zone": "" if hours.endswith(f" {zone}") else zone,
+        "pauses": [span_text(*pause, market.zone, named=False) for pause in session.breaks],
+        "utc": span_text(session.open, session.close, "UTC", found.date, named=False),
+        "remarks": session_remarks(session),
+    }
 
 
 def _items(found: Forecast, *, everything: bool) -> Iterator[dict[str, Any]]:
@@ -142,8 +164,8 @@ def _items(found: Forecast, *, everything: bool) -> Iterator[dict[str, Any]]:
         other = "UTC" if item.zone == found.zone else item.zone
         yield {
             "item": item,
-            "first": clock_text(item.first_at, found.zone),
+            "first": column_text(item.first_at, found),
             "times": "" if item.bell else f"{item.count:,}",
-            "last": "" if item.last_at == item.first_at else clock_text(item.last_at, found.zone),
+            "last": "" if item.last_at == item.first_at else column_text(item.last_at, found),
             "there": span_text(item.first_at, item.last_at, other, found.date) if other not in ("", found.zone) else "",
         }

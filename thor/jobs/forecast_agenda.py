@@ -74,12 +74,37 @@ def zone_name(at: datetime, zone: str) -> str:
     return f"UTC{name}" if name[:1] in "+-" else name
 
 
-def span_text(first: datetime, last: datetime, zone: str, day: date | None = None) -> str:
-    """Write a stretch of time in a zone, with the name that the zone has at its end: `09:30 to 15:59:59 EST`."""
-    begins = clock_text(first, zone, day)
-    if first == last:
-        return f"{begins} {zone_name(first, zone)}"
-    return f"{begins} to {clock_text(last, zone, day)} {zone_name(last, zone)}"
+def column_text(at: datetime, forecast: Forecast) -> str:
+    """Write the time of day in the zone of the date, with the zone's name where the clocks change on that date.
+
+    Without the name nobody could tell the two 01:30s of a date with 25 hours apart.
+    """
+    text = clock_text(at, forecast.zone)
+    names = (zone_name(end, forecast.zone) for end in (forecast.start, forecast.end))
+    return text if len(set(names)) == 1 else f"{text} {zone_name(at, forecast.zone)}"
+
+
+def ends_text(first: datetime, last: datetime, zone: str, day: date | None = None) -> tuple[str, str]:
+    """Write both ends of a stretch of time in a zone: what the reader must know to tell them apart is at both.
+
+    That is the weekday where they lie on two dates, and the name of the zone where it changes between them.
+    """
+    dates = {at.astimezone(ZoneInfo(zone)).date() for at in (first, last)}
+    begins, ends = (clock_text(at, zone, day if len(dates) == 1 else date.min) for at in (first, last))
+    if zone_name(first, zone) == zone_name(last, zone):
+        return begins, ends
+    return f"{begins} {zone_name(first, zone)}", f"{ends} {zone_name(last, zone)}"
+
+
+def span_text(first: datetime, last: datetime, zone: str, day: date | None = None, *, named: bool = True) -> str:
+    """Write a stretch of time in a zone: `09:30 to 15:59:59 EST`, `Sat 18:00 CST to Sun 18:59 CDT`.
+
+    Where `named` is false the zone's name is left out, unless it changes in between.
+    """
+    begins, ends = ends_text(first, last, zone, day)
+    name = zone_name(last, zone)
+    text = begins if first == last else f"{begins} to {ends}"
+    return f"{text} {name}" if named and not text.endswith(f" {name}") else text
 
 
 def _bell(market: MarketDay, bell: BellOfDay) -> Item:

@@ -72,6 +72,32 @@ def test_a_guess_is_marked_as_provisional(trader: Client, schedule: None) -> Non
     assert "provisional" not in page(trader, "?date=2027-06-02&market=usa")
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("?date=2027-03-14&job=closed_bars_flush", "<td>Sat 18:00 CST to Sun 18:59 CDT</td>"),
+        ("?date=2027-11-07&job=closed_bars_flush", "<td>Sat 19:00 CDT to Sun 17:59 CST</td>"),
+        ("?date=2026-11-27&job=closed_bars_flush", "<td>Thu 18:00 to Fri 17:59 CST</td>"),
+        ("?date=2027-03-14&market=globex", "<td>Sun 17:00 to Mon 16:00 <span"),
+        ("?date=2027-03-14&market=globex", "<td>Sun 22:00 to Mon 21:00</td>"),
+        ("?date=2027-03-14", "<title>closed Sat 18:00 CST to Sun 16:00 CDT</title>"),
+        ("?date=2027-11-07", "<title>closed Sat 19:00 CDT to Sun 16:00 CST</title>"),
+        ("?date=2026-11-25", "<title>open Tue 18:00 to Wed 15:45 CST</title>"),
+    ],
+)
+def test_a_stretch_over_two_dates_or_a_change_of_clocks_says_so_at_both_ends(
+    trader: Client, schedule: None, query: str, said: str
+) -> None:
+    assert said in page(trader, query)
+
+
+def test_the_hour_that_comes_twice_can_be_told_apart(trader: Client, schedule: None) -> None:
+    found = page(trader, "?date=2027-11-07&market=globex")
+
+    assert "<td>00:00 CDT</td>" in found
+    assert "<td>23:59 CST</td>" in found
+
+
 def test_who_is_silent_says_why(trader: Client, schedule: None) -> None:
     pause_entry(find_entry("intraday @ crypto"), by="anna", reason="<b>repair</b>", at=TUESDAY)
 

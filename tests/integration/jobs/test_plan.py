@@ -126,6 +126,27 @@ def test_the_sunday_on_which_american_clocks_change_says_so(schedule: None) -> N
     assert counts(found)["closed_bars_flush @ globex"] == 23 * 60
 
 
+def test_the_hour_that_comes_twice_in_autumn_is_printed_with_the_name_of_the_zone(schedule: None) -> None:
+    own("twice", crontab=CrontabSchedule.objects.create(minute="30", hour="6,7"))
+
+    autumn = run("--date", "2027-11-07", "--zone", "America/Chicago", "--job", "twice")
+    ordinary = run("--date", "2027-11-08", "--zone", "America/Chicago", "--job", "twice")
+
+    assert [line.split()[1:3] for line in autumn.splitlines() if "twice" in line] == [
+        ["01:30", "CDT"],
+        ["01:30", "CST"],
+    ]
+    assert "CST" not in ordinary
+
+
+def test_both_ends_of_a_night_name_their_day(schedule: None) -> None:
+    spring = run("--date", "2027-03-14", "--job", "closed_bars_flush @ globex")
+    globex = run("--date", "2027-03-14", "--market", "globex")
+
+    assert "Sat 18:00 CST to Sun 18:59 CDT" in spring
+    assert "Sun 22:00 to Mon 21:00" in globex
+
+
 def test_an_override_moves_the_windows_of_its_date_and_says_why(schedule: None) -> None:
     usa = Market.objects.get(key="usa")
     Override.objects.create(market=usa, date=date(2026, 12, 9), close=time(12), reason="day of mourning")

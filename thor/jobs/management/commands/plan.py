@@ -14,7 +14,8 @@ from thor.jobs.forecast import Forecast, forecast, plain, read_date, today
 from thor.jobs.forecast_agenda import (
     Item,
     agenda,
-    clock_text,
+    column_text,
+    ends_text,
     market_remarks,
     session_remarks,
     span_text,
@@ -83,20 +84,16 @@ def _sessions(found: Forecast) -> Table:
 
 
 def _session(found: Forecast, market: MarketDay, session: SessionOfDay) -> list[str]:
-    opens, closes = (clock_text(at, market.zone, session.date) for at in (session.open, session.close))
-    pauses = (_without_zone(span_text(*pause, market.zone)) for pause in session.breaks)
+    opens, closes = ends_text(session.open, session.close, market.zone, session.date)
+    pauses = (span_text(*pause, market.zone, named=False) for pause in session.breaks)
     return [
         f"{session.date:%a %Y-%m-%d}",
         opens,
         ", ".join(pauses),
         closes,
-        _without_zone(span_text(session.open, session.close, "UTC", found.date)),
+        span_text(session.open, session.close, "UTC", found.date, named=False),
         ", ".join(session_remarks(session)),
     ]
-
-
-def _without_zone(text: str) -> str:
-    return text.rpartition(" ")[0]
 
 
 def _agenda(found: Forecast) -> Table:
@@ -111,10 +108,10 @@ def _agenda(found: Forecast) -> Table:
 
 
 def _item(found: Forecast, item: Item) -> list[str]:
-    until = "" if item.first_at == item.last_at else clock_text(item.last_at, found.zone)
+    until = "" if item.first_at == item.last_at else column_text(item.last_at, found)
     zone = item.zone if item.zone != found.zone else "UTC"
     return [
-        clock_text(item.first_at, found.zone),
+        column_text(item.first_at, found),
         until,
         span_text(item.first_at, item.last_at, zone, found.date) if zone and zone != found.zone else "",
         item.what,
