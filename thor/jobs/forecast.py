@@ -12,8 +12,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from thor.errors import ThorError
-from thor.jobs.forecast_lines import Silent, Standing, everybody, jobs_without_lines, standings
+from thor.jobs.forecast_lines import Declared, Silent, Standing, declared, everybody, standings, without_lines
 from thor.jobs.forecast_markets import BellOfDay, Day, MarketDay, PhaseOfDay, SessionOfDay, market_day
+from thor.jobs.forecast_repeats import is_repeat, turns_taken
 from thor.jobs.forecast_series import Series, series_of
 from thor.jobs.schedule import UNREADABLE
 from thor.leadership.clock import process_clock
@@ -87,7 +88,8 @@ def forecast(
     at = at or process_clock().now()
     row = registry.market(market) if market else None
     asked = day_of(day, zone or (row.zone if row else "UTC"))
-    found = standings(at)
+    jobs = declared()
+    found = standings(at, jobs)
     wanted = [one for one in _of_job(found, job) if row is None or one.line.market == row.key]
     series, silent = _occurrences(wanted, asked, at)
     keys = {row.key} if row else {one.line.market for one in wanted} if job else None
@@ -100,7 +102,7 @@ def forecast(
         markets=tuple(market_day(one, asked) for one in shown),
         series=tuple(sorted(series, key=lambda one: (one.first_at, one.last_at, one.entry))),
         silent=tuple(silent),
-        notes=(*_changes_of_clocks(asked, shown), *_notes(found, series)),
+        notes=(*_changes_of_clocks(asked, shown), *_notes(jobs, found, series)),
     )
 
 
@@ -160,11 +162,13 @@ def _of_job(found: list[Standing], job: str | None) -> list[Standing]:
 def _occurrences(wanted: Iterable[Standing], day: Day, at: datetime) -> tuple[list[Series], list[Silent]]:
     series: list[Series] = []
     silent: list[Silent] = []
-    for standing in wanted:
-        mine, why = _of_line(standing, day, at)
-        series += mine
-        if not mine:
-            silent.append(standing.silent(why))
+    told = [(standing, *_of_line(standing, day, at)) for standing in wanted]
+    taken = turns_taken((standing.line.entry, one) for standing, mine, _ in told for one in mine)
+    for standing, mine, why in told:
+        kept = [one for one in mine if not is_repeat(standing.line.entry, one, taken)]
+        series += kept
+        if not kept:
+            silent.append(standing.silent("has run in this session already, and runs once in each" if mine else why))
     return series, silent
 
 
@@ -197,8 +201,9 @@ def _offset(day: date, zone: str) -> timedelta | None:
     return datetime.combine(day, time(), ZoneInfo(zone)).utcoffset()
 
 
-def _notes(found: list[Standing], series: list[Series]) -> Iterable[str]:
-    missing = jobs_without_lines(found)
+def _notes(jobs: Declared, found: list[Standing], series: list[Series]) -> Iterable[str]:
+    yield from jobs.mistakes
+    missing = without_lines(found, jobs)
     if missing:
         yield (
             f"{', '.join(missing)}: not in the schedule yet; "

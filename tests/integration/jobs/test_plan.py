@@ -234,22 +234,6 @@ def test_one_job_shows_its_entries_and_their_markets(schedule: None) -> None:
     assert counts(asked(job="vwap_minute @ crypto")) == {"vwap_minute @ crypto": 1440}
 
 
-def test_before_the_schedule_is_made_it_says_how_to_make_it(db: None) -> None:
-    found = asked()
-
-    assert found.series == ()
-    assert "intraday" in found.notes[-1]
-    assert "manage.py sync_jobs" in found.notes[-1]
-
-
-def test_a_job_whose_markets_are_switched_off_is_not_waited_for(db: None) -> None:
-    Market.objects.filter(role=Market.Role.VENUE).update(active=False)
-    registry.forget()
-    sync_jobs(at=NOW)
-
-    assert not any("sync_jobs" in note for note in asked().notes)
-
-
 def test_a_date_before_the_entries_were_made_is_told_as_if_they_had_been_there(schedule: None) -> None:
     found = asked(date(2024, 7, 3))
 

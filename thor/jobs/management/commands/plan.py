@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import Error
 from rich.table import Table
 from rich.text import Text
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             found = _asked(options)
         except ThorError as error:
             raise CommandError(str(error)) from error
-        except DatabaseError as error:
+        except Error as error:
             reason = str(error).strip().split("\n")[0]
             raise CommandError(
                 f"the schedule cannot be read ({reason}); does the database run, and was manage.py migrate run?"
