@@ -31,11 +31,14 @@ def main() -> int:
 
 def _sentence(error: Exception) -> str:
     """Say what to do about a database without Thor's tables, or one that is away; nothing about other errors."""
+    from django.db import OperationalError
+
     state = getattr(error.__cause__, "sqlstate", "")
     if state in ("42P01", "42703") or "no such " in str(error):
         return "this database has no tables of Thor, or old ones; run python manage.py migrate."
-    if state is None:  # psycopg's word for an error that no server has sent
-        return f"the database does not answer ({str(error).splitlines()[0]}); start it, or check DATABASE_URL."
+    if state is None and isinstance(error, OperationalError):  # one that no server has sent
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        return f"the database does not answer ({reason}); start it, or check DATABASE_URL."
     return ""
 
 

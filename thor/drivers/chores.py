@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
+from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.db import connection, transaction
 from django.db.models import F
 from django_celery_beat.models import PeriodicTask
@@ -10,6 +11,7 @@ from django_celery_beat.models import PeriodicTask
 from thor.drivers.dispatch import Dispatcher
 from thor.errors import ThorError
 from thor.jobs import binary, events, ledger
+from thor.jobs.models import Entry
 from thor.jobs.sync import sync_jobs
 
 logger = logging.getLogger(__name__)
@@ -39,15 +41,22 @@ def sweep(*, with_lost: bool) -> int:
     return missed + lost
 
 
-def follow_markets(at: datetime) -> None:
-    """Give a market that was made active its lines, and retire those of one that is not active any more."""
+def follow_markets(at: datetime) -> bool:
+    """Give a market that was made active its lines, and retire those of one that is not active any more.
+
+    An installation in which `sync_jobs` was never run gets no lines by itself. Returns whether all went well: a job
+    that cannot be kept stops neither the leader nor the lines that are there.
+    """
+    if not Entry.objects.exclude(job="").exists():
+        return True
     try:
         report = sync_jobs(at=at)
-    except ThorError as error:
+    except (ThorError, ObjectDoesNotExist, MultipleObjectsReturned) as error:
         logger.error("The lines of jobs stay as they are: %s", error)
-        return
+        return False
     if report:
         events.emit("thor.jobs.synced", made=report.made, changed=report.changed, retired=report.retired)
+    return True
 
 
 def show_last_runs(dispatcher: Dispatcher) -> None:

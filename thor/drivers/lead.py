@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from django_celery_beat.models import PeriodicTasks
 
-from thor.drivers import chores, gate
+from thor.drivers import chores, moved
+from thor.drivers.bells import Bells
 from thor.drivers.dispatch import Dispatcher
 from thor.drivers.memory import BrokerMemory
 from thor.drivers.publish import Publisher
@@ -18,7 +19,7 @@ from thor.jobs.models import Control
 from thor.leadership import term
 from thor.leadership.elector import boottime
 from thor.leadership.term import Reign
-from thor.markets import horizon, mirror, transitions
+from thor.markets import horizon, mirror, registry, transitions
 from thor.timing import Clock, ReplayClock
 from thor.timing.instants import MICROSECOND
 
@@ -90,8 +91,7 @@ class Lead:
             (Timer(mirror.AGAIN_AFTER, patience=PATIENCE), lambda: mirror.publish(self._turned_at)),
             (Timer(HOUR, patience=PATIENCE), lambda: horizon.short_horizons(self._turned_at)),
         )
-        self._rung_until = now
-        self._next_edge: datetime | None = None
+        self._bells = Bells(now)
         self._take_hours(now)
 
     def turn(self) -> None:
@@ -102,7 +102,7 @@ class Lead:
             self._outgoing.catch_up()
         self._has_fired = bool(self._dispatcher.turn(now))
         self._watch_broker()
-        self._ring(now)
+        self._bells.ring(now)
         for timer, chore in self._chores:
             if timer.is_due(is_quiet=self.until_next() > QUIET):
                 chore()
@@ -112,15 +112,16 @@ class Lead:
         """Return how long on the wall until anything is due: an entry, a bell, an edge; in a replay also a tick."""
         wall = self._clock.wall()
         rest = GATHER if self._has_fired else timedelta(0)
-        bells = [self._clock.wall_of(instant) - wall for instant in (self._next_bell, self._next_edge) if instant]
+        bells = [self._clock.wall_of(instant) - wall for instant in self._bells.instants]
         if isinstance(self._clock, ReplayClock):
-            return max(rest, min(self._clock.next_tick(wall) - wall, *bells))
+            return max(rest, min([self._clock.next_tick(wall) - wall, *bells]))
         due = self._dispatcher.next_due()
         waits = [*bells, self._clock.wall_of(due) - wall] if due is not None else bells
         return max(rest, min(waits, default=LOOK))
 
     def announce(self) -> None:
-        """Look at the schedule soon: somebody said that it changed."""
+        """Look at schedule and hours soon: somebody said that one of them changed."""
+        registry.forget()
         self._look.hurry()
 
     def give_up(self) -> Timetable:
@@ -130,12 +131,12 @@ class Lead:
 
     def _look_around(self) -> None:
         """Read what was edited, and publish what was waiting for room."""
-        if transitions.tables() != self._tables:
-            chores.follow_markets(self._clock.now())
+        if self._bells.have_moved():
             self._take_hours(self._clock.now())
         change = PeriodicTasks.last_change()
         is_new, self._seen_change = change != self._seen_change, change
         if self._read_all.is_due():
+            self._bells.follow(self._clock.now())
             self._read(self._clock.now(), announced=False)
         elif is_new:
             self._read(self._clock.now(), announced=True)
@@ -151,20 +152,17 @@ class Lead:
         chores.sweep(with_lost=now - self._heard_since > SILENCE.total_seconds())
 
     def _take_hours(self, now: datetime) -> None:
-        """Go by the sessions as they are by now: at the begin, and after an override or an edit moved some.
-
-        Bells that were missed, or that new hours put into the past, are made up for.
-        """
-        self._tables = transitions.tables()
-        transitions.bootstrap_open_markets(now)
+        """Go by the sessions as they are by now, and make good what that would take away."""
+        before = self._bells.take_hours(now)
         self._alive()
-        self._next_bell = transitions.next_transition_at(self._rung_until)
         self._read(now, announced=False)
+        rows, decided_until = self._timetable.agenda.rows.values(), self._dispatcher.decided_until
+        if moved.make_good(rows, before, now, decided_until, self._clock):
+            self._read(now, announced=False)
 
     def _read(self, now: datetime, *, announced: bool) -> None:
         """Read the schedule anew; what did not change keeps its place."""
-        gate.settle(now)
-        self._next_edge = gate.next_edge_at(now)
+        self._bells.settle(now)
         self._dispatcher.forget_prepared()
         controls.begin_pauses(self._dispatcher.decided_until)
         moved, gone = self._timetable.read(now, announced=announced, alive=self._alive)
@@ -176,16 +174,6 @@ class Lead:
         if moved or gone:
             lines = len(self._timetable.agenda.rows)
             events.emit("thor.schedule.read", lines=lines, changed=len(moved), gone=gone)
-
-    def _ring(self, now: datetime) -> None:
-        if self._next_bell is not None and self._next_bell <= now:
-            transitions.make_transitions(self._rung_until, now)
-            self._rung_until = now
-            self._next_bell = transitions.next_transition_at(now)
-            mirror.publish(now)
-        if self._next_edge is not None and self._next_edge <= now:
-            gate.settle(now)
-            self._next_edge = gate.next_edge_at(now)
 
     def _watch_broker(self) -> None:
         """Keep the mark of what is published, and publish again what a broker without memory has lost."""

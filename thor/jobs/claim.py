@@ -22,8 +22,12 @@ class Claimed:
     time_limit: float | None
     lateness_ms: float
     occurrence: Occurrence
+    #: The window of its entry as it is by now, empty where the entry is gone.
+    window: str = ""
     #: What the job declares for middleware; a user's own task declares nothing.
     options: Mapping[str, Any] = field(default_factory=dict)
+    once_a_session: bool = False
+    also_at: frozenset[str] = frozenset()
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tell the leader that the schedule was edited, as soon as the edit is committed.
+"""Tell the leader that the schedule, or the hours of a market, were edited, as soon as the edit is committed.
 
 django-celery-beat notes the time of each edit in a row of its own (`PeriodicTasks`), which the leader looks at four
 times a second. Whoever writes that row also says so in Redis, and the leader looks at once.
@@ -10,11 +10,12 @@ from typing import Any
 
 import redis
 from django.db import transaction
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 from django_celery_beat.models import PeriodicTasks
 
 from thor.connections import connect, redis_url
 from thor.leadership.term import installation
+from thor.markets.models import Market, Override
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ def channel(installation_id: object) -> str:
 def announce_edits() -> None:
     """Announce every edit that this process makes from now on."""
     post_save.connect(_after_commit, sender=PeriodicTasks, dispatch_uid="thor.jobs.hints")
+    for model in (Market, Override):
+        post_save.connect(_after_commit, sender=model, dispatch_uid=f"thor.jobs.hints.{model.__name__}")
+        post_delete.connect(_after_commit, sender=model, dispatch_uid=f"thor.jobs.hints.{model.__name__}")
 
 
 def _after_commit(using: str, **_: Any) -> None:

@@ -81,8 +81,8 @@ def claim(uid: uuid.UUID, occurrence: Occurrence, *, worker: uuid.UUID, hostname
         raise OperationalError("the database did not take the claim")
     if isinstance(taken, Refused):
         raise taken
-    name, attempt, time_limit, lateness = taken
-    return Claimed(uid, token, name, attempt, time_limit, lateness, occurrence)
+    name, attempt, time_limit, lateness, window = taken
+    return Claimed(uid, token, name, attempt, time_limit, lateness, occurrence, window or "")
 
 
 def _take(uid: uuid.UUID, token: uuid.UUID, worker: uuid.UUID, hostname: str) -> Taken | Refused:
@@ -128,7 +128,8 @@ def put_off(run: Claimed, reason: str, *, wait: timedelta) -> bool:
     """Let a claimed run whose body was not called come again after `wait`; its deadline stays where it is."""
     mine = Run.objects.filter(uid=run.uid, token=run.token, state=State.STARTED)
     values = {"state": State.DUE, "lane": Lane.DIRECT, "token": None, "reason": _clean(reason)[:500]}
-    return bool(mine.update(**values, not_before=Now() + wait))
+    # The body was not called, so this was no attempt.
+    return bool(mine.update(**values, attempt=F("attempt") - 1, not_before=Now() + wait))
 
 
 def succeed(run: Claimed, result: Any) -> bool:

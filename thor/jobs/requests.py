@@ -59,7 +59,7 @@ def run_now(name: str, *, by: str, clock: Clock) -> UUID:
     now = clock.now()
     occurrence = Occurrence(row.id, now, now + PATIENCE, row.timed.market, origin=f"manual:{by}"[:100])
     planned = due_row(row, occurrence, clock, Lane.ASKED)
-    _insert([planned], clock.wall())
+    insert([planned], clock.wall())
     events.emit("thor.run.requested", entry=row.name, by=by, run=planned.uid)
     return planned.uid
 
@@ -79,7 +79,7 @@ def backfill(name: str, *, start: datetime, end: datetime, by: str, clock: Clock
     found = _known(row.id, [slot.nominal_at for slot in slots])
     reopened = _reopen([seq for seq, state, count in found.values() if state in REOPENED and count == 1], wall)
     fresh = [slot for slot in slots if _is_open(found.get(slot.nominal_at))]
-    made = _insert([due_row(row, _requested(slot, by, clock), clock, Lane.BEHIND) for slot in fresh], wall)
+    made = insert([due_row(row, _requested(slot, by, clock), clock, Lane.BEHIND) for slot in fresh], wall)
     events.emit("thor.run.backfilled", entry=row.name, by=by, slots=len(slots), made=made, reopened=reopened)
     return Backfilled(len(slots), made, reopened)
 
@@ -136,8 +136,12 @@ def _requested(slot: Occurrence, by: str, clock: Clock) -> Occurrence:
     )
 
 
-def _insert(planned: list[Planned], wall: datetime) -> int:
+def insert(planned: list[Planned], wall: datetime) -> int:
+    """Write rows beside the decisions of a leader, and return how many; those that are there already are left alone."""
     runs = [Run(**{name: getattr(row, name) for name in COLUMNS}, decided_at=wall) for row in planned]
     for run in runs:
-        run.deadline_at = wall + PATIENCE
+        if run.state == State.DUE:
+            run.deadline_at = wall + PATIENCE
+        else:
+            run.finished_at = wall
     return len(Run.objects.bulk_create(runs, ignore_conflicts=True, batch_size=500))

@@ -91,7 +91,9 @@ class LedgerTask(Task):
         reach("claimed")
         spec = _job_names().get(self.name)
         if spec is not None:
-            args, run = (run.occurrence, *args), replace(run, options=spec.options)
+            is_once = isinstance(spec.cadence, OncePerSession)
+            run = replace(run, options=spec.options, once_a_session=is_once, also_at=spec.also_at)
+            args = (run.occurrence, *args)
         setattr(self.request, CLAIMED, run)
         return self._carry_out(run, args, kwargs)
 

@@ -24,6 +24,7 @@ from thor.jobs.models import Entry
 from thor.jobs.registry import specs
 from thor.jobs.spec import JobSpec
 from thor.jobs.versions import version_of
+from thor.markets.registry import market
 from thor.markets.sessions import sessions_of
 from thor.timing import Cadence, Sessions, Window, jittered, parse_window
 from thor.timing import Entry as TimedEntry
@@ -227,7 +228,7 @@ _said: set[tuple[int, str]] = set()
 def _readable(line: Line, at: datetime, noted: list[Noted]) -> Row | None:
     try:
         line = _with_edit(line, at, noted)
-        if line.retired_at is not None or not (line.enabled or line.job):
+        if line.retired_at is not None or not (line.enabled or line.job) or _sleeps(line):
             return None
         return row_of(line)
     except UNREADABLE as error:
@@ -242,6 +243,11 @@ def _with_edit(line: Line, at: datetime, noted: list[Noted]) -> Line:
     if (seen.version, seen.name) != (line.version, line.known_as):
         noted.append(Noted(line.entry, seen.since, seen.version, line.name))
     return seen
+
+
+def _sleeps(line: Line) -> bool:
+    """Tell whether the line belongs to a market that is not active, and is about to be retired."""
+    return bool(line.market) and not market(line.market).active
 
 
 def _timed(line: Line, spec: JobSpec | None) -> TimedEntry:

@@ -15,11 +15,11 @@ UPDATE jobs_run
    SET state = 'started', token = %s, worker = %s, hostname = %s, attempt = attempt + 1, started_at = {now}
  WHERE uid = %s AND state = 'due' AND deadline_at > {now} AND NOT {paused}
    AND (not_before IS NULL OR not_before <= {soon})
-RETURNING name, attempt, time_limit, {lateness}
+RETURNING name, attempt, time_limit, {lateness}, {window}
 """
 #: Look why it could not be taken, or whether it was: token, uid.
 LOOK = """
-SELECT state, token = %s, deadline_at <= {now}, {paused}, name, attempt, time_limit, {lateness}
+SELECT state, token = %s, deadline_at <= {now}, {paused}, name, attempt, time_limit, {lateness}, {window}
   FROM jobs_run WHERE uid = %s
 """
 #: End the run that is ours with its result: result, uid, token.
@@ -32,6 +32,7 @@ RETURNING 1
 #: By how many seconds a worker's clock may be fast when it begins the next attempt of a retry.
 EARLY = 1
 _PAUSED = "EXISTS (SELECT 1 FROM jobs_control c WHERE c.entry_id = jobs_run.entry AND c.paused)"
+_WINDOW = """(SELECT e."window" FROM jobs_entry e WHERE e.id = jobs_run.entry)"""
 _DIALECTS = {
     "postgresql": {
         "now": "statement_timestamp()",
@@ -56,7 +57,7 @@ def row(statement: str, *parameters: Any) -> tuple[Any, ...] | None:
 
 @cache
 def _spelt(statement: str, vendor: str) -> str:
-    return statement.format(paused=_PAUSED, **_DIALECTS[vendor])
+    return statement.format(paused=_PAUSED, window=_WINDOW, **_DIALECTS[vendor])
 
 
 def _adapted(value: Any) -> Any:

@@ -17,7 +17,7 @@ from thor.jobs.models import Entry, SessionSchedule
 from thor.jobs.registry import owned
 from thor.jobs.spec import BadJob, JobSpec
 from thor.markets.models import Market
-from thor.timing import Cron, Every
+from thor.timing import Cron, Every, OncePerSession
 
 ONCE_A_SESSION = "once a session"
 _PERIODS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
@@ -81,9 +81,16 @@ def _upsert(spec: JobSpec, market: str, at: datetime, report: Report) -> None:
     if entry is None or entry.task is None:
         _make(spec, market, at, declared, entry)
         report.made.append(entry_name(spec, market))
-    elif entry.retired_at is not None or entry.defaults != declared:
+    elif entry.retired_at is not None or entry.defaults != declared or _is_carried_by_an_interval(spec, entry.task):
         _follow(entry, entry.task, spec, declared)
         report.changed.append(entry.name)
+
+
+def _is_carried_by_an_interval(spec: JobSpec, task: PeriodicTask) -> bool:
+    """Tell whether a once-a-session entry is from the time before these had a row of their own."""
+    if not isinstance(spec.cadence, OncePerSession):
+        return False
+    return not SessionSchedule.objects.filter(pk=task.interval_id).exists()
 
 
 def _declared(spec: JobSpec) -> dict[str, Any]:
@@ -137,12 +144,15 @@ def _schedule(spec: JobSpec) -> dict[str, Any]:
         )
         return {**empty, "crontab": row}
     if not isinstance(cadence, Every):
-        session, _ = SessionSchedule.objects.get_or_create(name=ONCE_A_SESSION, defaults={"every": 1, "period": "days"})
+        a_day = {"every": 86_400, "period": "seconds"}  # spelt as nobody else spells it, so nobody comes across it
+        session, _ = SessionSchedule.objects.get_or_create(name=ONCE_A_SESSION, defaults=a_day)
         return {**empty, "interval": session.intervalschedule_ptr}
     seconds = int(cadence.period.total_seconds())
     period, size = next((name, size) for name, size in _PERIODS if seconds % size == 0)
-    interval, _ = IntervalSchedule.objects.get_or_create(every=seconds // size, period=period)
-    return {**empty, "interval": interval}
+    values = {"every": seconds // size, "period": period}
+    # There may be several equal ones: django-celery-beat's admin lets people make them.
+    intervals = IntervalSchedule.objects.filter(**values, sessionschedule=None).order_by("pk")
+    return {**empty, "interval": intervals.first() or IntervalSchedule.objects.create(**values)}
 
 
 def _retire(wanted: set[tuple[str, str]], at: datetime, report: Report) -> None:

@@ -168,10 +168,14 @@ class Transition(models.Model):
     """
 
     class Kind(models.TextChoices):
-        """What happened; opened and closed once a session, everything else is a phase."""
+        """What happened; opened and closed once a session, everything else is a phase.
+
+        A session that is taken out of the calendar while it is open is called off: it closes, and may yet come back.
+        """
 
         OPENED = "opened", "opened"
         CLOSED = "closed", "closed"
+        CALLED_OFF = "called_off", "called off"
         PHASE = "phase", "phase"
 
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="transitions")

@@ -41,6 +41,8 @@ CLAIM_LIFE: Final = timedelta(seconds=10)
 #: How far back rows that a crash left unhandled are still sent; older news would only confuse.
 RESEND_WITHIN: Final = timedelta(days=1)
 
+_CLOSES: Final = (Transition.Kind.CLOSED, Transition.Kind.CALLED_OFF)
+
 #: Per market: the table that was asked, and the stretch [from, change) in which nothing happens.
 _quiet: dict[str, tuple[SessionTable, datetime, datetime]] = {}
 
@@ -132,9 +134,11 @@ def _closes_of_vanished(now: datetime) -> list[Transition]:
     """Return closes, now, of the sessions that have opened lately and that the calendar has no longer."""
     by_key = tables()
     recent = Transition.objects.filter(at__gt=now - RESEND_WITHIN, at__lte=now, market__key__in=by_key)
-    closed = set(recent.filter(kind=Transition.Kind.CLOSED).values_list("market_id", "session_date"))
+    over = recent.filter(kind__in=(Transition.Kind.CLOSED, Transition.Kind.CALLED_OFF))
+    closed = set(over.values_list("market_id", "session_date"))
+    called_off = {"kind": Transition.Kind.CALLED_OFF, "phase": Phase.closed, "at": now}
     return [
-        Transition(market=row.market, session_date=row.session_date, kind=row.Kind.CLOSED, phase=Phase.closed, at=now)
+        Transition(market=row.market, session_date=row.session_date, **called_off)
         for row in recent.filter(kind=Transition.Kind.OPENED).select_related("market")
         if (row.market_id, row.session_date) not in closed and by_key[row.market.key].on(row.session_date) is None
     ]
@@ -188,7 +192,7 @@ def _deliver(row: Transition) -> bool:
 
 def _vanished(row: Transition) -> Session | None:
     """Return a session that was taken out of the calendar after it had opened, as long as it lasted."""
-    if row.kind != Transition.Kind.CLOSED:
+    if row.kind not in _CLOSES:
         return None
     opened = Transition.objects.filter(market=row.market, session_date=row.session_date, kind=row.Kind.OPENED)
     at = opened.values_list("at", flat=True).first()
@@ -205,7 +209,7 @@ def _announce(row: Transition, session: Session) -> bool:
 def _signal(row: Transition) -> tuple[Signal, dict[str, Any]]:
     if row.kind == Transition.Kind.OPENED:
         return market_opened, {}
-    if row.kind == Transition.Kind.CLOSED:
+    if row.kind in _CLOSES:
         return market_closed, {}
     return session_phase_changed, {"phase": Phase(row.phase)}
 

@@ -251,7 +251,7 @@ def test_a_session_that_is_called_off_while_it_is_open_closes_now(bell: World) -
     assert not enabled("intraday @ us_equities")
     assert "intraday @ us_equities" not in bell.after(2)
     assert heard == [OPEN, NOON]
-    assert kinds("us_equities") == [("opened", OPEN), ("closed", NOON)]
+    assert kinds("us_equities") == [("opened", OPEN), ("called_off", NOON)]
 
 
 def test_an_override_that_is_withdrawn_opens_the_gate_again(bell: World) -> None:
@@ -261,6 +261,13 @@ def test_an_override_that_is_withdrawn_opens_the_gate_again(bell: World) -> None
     bell.turn()
 
     row.delete()
+    bell.turn()
+    bell.clock.set(CLOSE)
+    bell.turn()
+    assert kinds("us_equities")[-2:] == [("called_off", NOON), ("closed", CLOSE)]
+
+    bell.clock.set(NOON + timedelta(days=3))
+    bell.turn()
     Run.objects.update(state=State.SUCCEEDED)  # nothing of before is in the way
     bell.turn()
 

@@ -178,6 +178,32 @@ def test_a_job_says_how_it_takes_doubt(
     assert run().state == (State.SUCCEEDED if runs else State.SKIPPED)
 
 
+#: A second after the open in New York, when the clocks of broker and calendar may differ.
+BELL = datetime(2026, 11, 24, 14, 30, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("wish", "opens_at", "runs"),
+    [
+        ("skip", datetime(2026, 11, 25, 14, 30, tzinfo=UTC), False),
+        ("calendar", datetime(2026, 11, 25, 14, 30, tzinfo=UTC), True),
+        ("run", datetime(2026, 11, 25, 14, 30, tzinfo=UTC), True),
+        ("skip", datetime(2026, 11, 24, 14, 30, tzinfo=UTC), True),
+    ],
+)
+def test_next_to_a_bell_no_entry_goes_out_against_the_word_of_the_broker(
+    usa: Market, declare: Any, due: Planned, clock: ManualClock, wish: str, opens_at: datetime, runs: bool
+) -> None:
+    calls = declare(on_doubt=wish)
+    clock.set(BELL)
+    good_answer(usa, BELL, is_open=False, opens_at=opens_at, closes_at=datetime(2026, 11, 25, 21, 0, tzinfo=UTC))
+
+    deliver(due)
+
+    assert len(calls) == runs
+    assert run().reason == ("" if runs else "market clock unknown: the broker says closed, the calendar open")
+
+
 def test_witnesses_that_disagree_are_doubt(usa: Market, declare: Any, due: Planned) -> None:
     calls = declare()
     good_answer(usa, TUESDAY, day_close=datetime(2026, 11, 24, 18, 0, tzinfo=UTC))
@@ -227,7 +253,7 @@ def test_what_comes_once_a_session_waits_for_the_clock_until_its_deadline(
     deliver(due)
 
     assert len(calls) == 1
-    assert (run().state, run().attempt) == (State.SUCCEEDED, 2)
+    assert (run().state, run().attempt) == (State.SUCCEEDED, 1)
 
 
 def test_what_waited_past_its_deadline_is_missed(

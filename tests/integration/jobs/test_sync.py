@@ -150,7 +150,7 @@ def test_the_row_of_sessions_is_shown_and_not_changed(declare: Any, admin_client
 
     assert "once a session" in listed
     assert admin_client.post(page, {"every": "2", "period": "hours"}).status_code == 403
-    assert SessionSchedule.objects.get().every == 1
+    assert SessionSchedule.objects.get().every == 86_400
 
 
 def test_who_runs_once_a_session_offers_no_other_schedule(

@@ -176,9 +176,12 @@ class World:
             "thor.drivers.lead.PeriodicTasks": Mock(last_change=lambda: self._asked(self.change)),
             "thor.drivers.lead.Control": Mock(),
             "thor.drivers.lead.controls": Mock(begin_pauses=lambda until: self._asked(None)),
-            "thor.drivers.lead.gate": Mock(next_edge_at=lambda at: self._asked(None)),
-            "thor.drivers.lead.mirror.publish": lambda at: False,  # it tells others, and decides nothing
-            "thor.drivers.lead.transitions": Mock(next_transition_at=lambda at: self._asked(None)),
+            "thor.drivers.bells.gate": Mock(next_edge_at=lambda at: self._asked(None)),
+            "thor.drivers.lead.horizon": Mock(),
+            "thor.drivers.bells.mirror.publish": lambda at: False,  # it tells others, and decides nothing
+            "thor.drivers.bells.transitions": Mock(next_transition_at=lambda at: self._asked(None)),
+            "thor.drivers.bells.chores": Mock(follow_markets=lambda at: self._asked(True)),
+            "thor.drivers.lead.moved": Mock(make_good=lambda *_: self._asked(False)),
             "thor.drivers.lead.chores": Mock(sweep=lambda **_: self._asked(self.ledger.miss_overdue())),
             "thor.drivers.lead.events": Mock(),
             "thor.drivers.lead.term": Mock(installation=lambda: self._asked("paper")),

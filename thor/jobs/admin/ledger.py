@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Max, Min, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -159,6 +160,7 @@ class EntryAdmin(ReadOnly, Operable):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save the window, and let the leader look at it at once."""
         Entry.objects.filter(pk=obj.pk).update(window=obj.window)
+        PeriodicTask.objects.filter(pk=obj.task_id).update(date_changed=Now())
         PeriodicTasks.update_changed()
 
     @admin.display(description="window as declared")

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from thor.jobs.claim import Claimed
 from thor.jobs.middleware.doubt import Doubt
 from thor.jobs.middleware.events import Events
+from thor.jobs.middleware.in_window import InWindow
 from thor.jobs.middleware.left_out import LeftOut
 from thor.jobs.middleware.time_limit import TimeLimit
 
@@ -32,7 +33,7 @@ class Middleware(Protocol):
 @cache
 def chain() -> tuple[Middleware, ...]:
     """Return the middleware, outermost first."""
-    return (Doubt(), Events(), TimeLimit())
+    return (InWindow(), Doubt(), Events(), TimeLimit())
 
 
 def options() -> frozenset[str]:
