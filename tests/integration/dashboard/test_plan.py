@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from tests.integration.dashboard.rows import TUESDAY
+from tests.unit.jobs.guessed import guessed
 from thor.jobs.controls import find_entry, pause_entry
 from thor.jobs.sync import sync_jobs
 from thor.timing import ManualClock
@@ -68,8 +69,10 @@ def test_dates_of_a_market_are_its_own(trader: Client, schedule: None, clock: Ma
 
 
 def test_a_guess_is_marked_as_provisional(trader: Client, schedule: None) -> None:
-    assert "provisional" in page(trader, "?date=2027-06-02&market=china")
-    assert "provisional" not in page(trader, "?date=2027-06-02&market=usa")
+    day = guessed("XSHG")
+
+    assert "provisional" in page(trader, f"?date={day}&market=china")
+    assert "provisional" not in page(trader, f"?date={day}&market=usa")
 
 
 @pytest.mark.parametrize(

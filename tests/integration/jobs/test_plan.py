@@ -191,17 +191,6 @@ def test_the_gate_switches_no_entry_out_of_the_plan(schedule: None) -> None:
     assert counts(asked())["intraday @ us_equities"] == 46_800
 
 
-def test_a_market_that_is_not_active_brings_nothing(schedule: None) -> None:
-    Market.objects.filter(key="globex").update(active=False)
-    registry.forget()
-
-    found = asked()
-
-    globex = next(market for market in found.markets if market.key == "globex")
-    assert (globex.sessions, globex.bells, globex.remark) == ((), (), "inactive: no bells, no entries")
-    assert why(found)["intraday @ globex"] == "the market globex is not active"
-
-
 def test_a_periodic_task_of_ones_own_is_told_before_any_scheduler_has_seen_it(schedule: None) -> None:
     zone = "America/New_York"
     nightly = CrontabSchedule.objects.create(minute="30", hour="2", timezone=zone)

@@ -86,3 +86,14 @@ def test_a_job_whose_markets_are_switched_off_is_not_waited_for(db: None) -> Non
     sync_jobs(at=NOW)
 
     assert not any("sync_jobs" in note for note in asked().notes)
+
+
+def test_a_market_that_is_not_active_brings_nothing(schedule: None) -> None:
+    Market.objects.filter(key="globex").update(active=False)
+    registry.forget()
+
+    found = asked()
+
+    globex = next(market for market in found.markets if market.key == "globex")
+    assert (globex.sessions, globex.bells, globex.remark) == ((), (), "inactive: no bells, no entries")
+    assert ("intraday @ globex", "the market globex is not active") in {(one.entry, one.why) for one in found.silent}

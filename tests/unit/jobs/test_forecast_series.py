@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.jobs.guessed import guessed
 from thor.jobs.forecast_markets import Day
 from thor.jobs.forecast_series import FEW, Series, series_of
 from thor.jobs.registry import specs
@@ -202,9 +203,9 @@ def test_start_and_end_of_an_entry_bound_what_is_told() -> None:
 
 
 def test_occurrences_of_a_guessed_session_are_provisional() -> None:
-    window = parse_window("during open")
+    window, day = parse_window("during open"), day_in(guessed("XSHG"))
     found = [
-        series_of(row("tick", market, cadence=Every(minutes=1), window=window), day_in(date(2027, 6, 2)), TODAY)
+        series_of(row("tick", market, cadence=Every(minutes=1), window=window), day, TODAY)
         for market in ("china", "usa")
     ]
 
