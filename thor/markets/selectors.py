@@ -23,6 +23,9 @@ from thor.timing.session import Session
 
 log = logging.getLogger(__name__)
 
+#: The markets whose calendar could not be read when they were last asked, and why.
+_unavailable: dict[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class MarketStatus:
@@ -123,10 +126,16 @@ def active_tables(role: str | None = None) -> Iterator[tuple[Market, SessionTabl
 
 def _table(row: Market) -> SessionTable | None:
     try:
-        return sessions_of(row.key)
+        table = sessions_of(row.key)
     except CalendarUnavailable as error:
-        log.warning("thor.market.unavailable: %s: %s", row.key, error)
+        # The leader asks several times a second: a line for each change of the reason, not for each question.
+        if _unavailable.get(row.key) != str(error):
+            _unavailable[row.key] = str(error)
+            log.warning("thor.market.unavailable: %s: %s", row.key, error)
         return None
+    if _unavailable and _unavailable.pop(row.key, None):
+        log.warning("thor.market.available: %s: its calendar can be read again", row.key)
+    return table
 
 
 def _status(row: Market, table: SessionTable, at: datetime) -> MarketStatus:

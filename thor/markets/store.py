@@ -13,9 +13,6 @@ background.
 
 import contextlib
 import fcntl
-import functools
-import hashlib
-import importlib.metadata
 import json
 import logging
 import os
@@ -29,8 +26,8 @@ from typing import Final
 
 from thor.env import BASE_DIR, env
 from thor.errors import ThorError
-from thor.markets.build import file_name
-from thor.markets.columns import LAYOUT, Columns
+from thor.markets.build import file_name, folder_name
+from thor.markets.columns import Columns
 from thor.timing.clock import SystemClock
 
 log = logging.getLogger(__name__)
@@ -38,8 +35,6 @@ log = logging.getLogger(__name__)
 #: Announcements (a day of mourning, a new holiday) reach the library by upgrades; the years ahead move once
 #: a year.
 MAX_AGE: Final = timedelta(days=1)
-#: The modules that decide what is in a file.
-RULES: Final = ("calendars", "columns", "corrections")
 #: Seconds that building every calendar of the library may take on a slow, busy machine.
 PATIENCE: Final = 120
 
@@ -50,7 +45,7 @@ class CalendarUnavailable(ThorError):
 
 def folder() -> Path:
     """Return where the files lie: a folder a version of the library and of Thor's rules, since both change answers."""
-    return env().var_dir / "sessions" / f"{_version()}-{LAYOUT}-{_rules()}"
+    return env().var_dir / "sessions" / folder_name()
 
 
 def load(calendar: str, others: Sequence[str] = ()) -> tuple[Columns, float]:
@@ -59,14 +54,24 @@ def load(calendar: str, others: Sequence[str] = ()) -> tuple[Columns, float]:
     `others` are built in the same go where they are missing as well, because the start of the library is
     most of the cost. Raises `CalendarUnavailable`.
     """
-    path = folder() / file_name(calendar)
-    found = _read(path)
+    found = read(calendar)
     if found is None:
         _build_missing(calendar, others)
-        found = _read(path)
+        found = read(calendar)
     if found is None:
+        path = folder() / file_name(calendar)
         raise CalendarUnavailable(f"The sessions of {calendar} cannot be read from {path}; delete that file.")
     return found
+
+
+def read(calendar: str) -> tuple[Columns, float] | None:
+    """Return the columns of a calendar and its file's time stamp as they lie there; None where they cannot be read."""
+    path = folder() / file_name(calendar)
+    try:
+        stamped = path.stat().st_mtime
+        return Columns.load(path.read_bytes()), stamped
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def stamp(calendar: str) -> float:
@@ -98,7 +103,7 @@ def _rebuild_old(calendars: list[str]) -> None:
 def _build_missing(calendar: str, others: Sequence[str]) -> None:
     with _lock():
         wanted = dict.fromkeys([calendar, *others])
-        failed = _build([name for name in wanted if _read(folder() / file_name(name)) is None])
+        failed = _build([name for name in wanted if read(name) is None])
     if calendar in failed:
         raise CalendarUnavailable(failed[calendar])
 
@@ -120,7 +125,7 @@ def _build(calendars: Sequence[str]) -> dict[str, str]:
             timeout=PATIENCE,
             check=True,
         )
-    except subprocess.SubprocessError as error:
+    except (subprocess.SubprocessError, OSError) as error:
         raise CalendarUnavailable(f"Reading exchange_calendars failed: {_reason(error)}") from error
     failed: dict[str, str] = json.loads(done.stdout)
     for name, reason in failed.items():
@@ -128,17 +133,9 @@ def _build(calendars: Sequence[str]) -> dict[str, str]:
     return failed
 
 
-def _reason(error: subprocess.SubprocessError) -> str:
+def _reason(error: Exception) -> str:
     lines = str(getattr(error, "stderr", None) or error).strip().splitlines()
     return lines[-1]
-
-
-def _read(path: Path) -> tuple[Columns, float] | None:
-    try:
-        stamped = path.stat().st_mtime
-        return Columns.load(path.read_bytes()), stamped
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 @contextlib.contextmanager
@@ -152,15 +149,3 @@ def _lock() -> Iterator[None]:
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-@functools.cache
-def _version() -> str:
-    return importlib.metadata.version("exchange_calendars")
-
-
-@functools.cache
-def _rules() -> str:
-    """Return a digest of the modules that decide what is in a file: none that older rules wrote is ever read."""
-    modules = (Path(__file__).with_name(f"{name}.py") for name in RULES)
-    return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()[:8]

@@ -62,13 +62,13 @@ def test_the_alarm_is_raised_once_a_day_a_market(caplog):
 def own_files(tmp_path, monkeypatch):
     """Give a folder with the files of the box, and a process that has looked at none and looks at each question."""
     sessions_of_calendar("24/7")
-    for path in store.folder().glob("*.sessions"):
-        shutil.copy2(path, tmp_path)
+    place = tmp_path / store.folder().name
+    shutil.copytree(store.folder(), place)
     for name, value in (("_by_calendar", {}), ("_by_market", {}), ("_rebuild_at", float("-inf")), ("LOOK_AGAIN", 0.0)):
         monkeypatch.setattr(sessions, name, value)
-    monkeypatch.setattr(store, "folder", lambda: tmp_path)
+    monkeypatch.setattr(store, "folder", lambda: place)
     monkeypatch.setattr(registry, "FRESH", 0.0)
-    return tmp_path
+    return place
 
 
 def test_a_process_that_runs_for_weeks_takes_over_what_the_daily_build_brings(own_files):
@@ -102,7 +102,9 @@ def test_a_new_file_that_cannot_be_read_leaves_the_old_table(own_files, monkeypa
 
     monkeypatch.setattr(store, "load", refuse)
     path = own_files / file_name("XNYS")
+    path.write_bytes(b"half a file")
     os.utime(path, (path.stat().st_mtime + 5,) * 2)
 
     assert sessions_of("usa") is before
+    sessions._behind.join(10)
     assert "thor.sessions.stale: the disk is full" in caplog.text

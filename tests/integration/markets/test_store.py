@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from thor.markets import sessions, store
 from thor.markets.box import BOXED_CALENDARS
-from thor.markets.build import file_name
+from thor.markets.build import file_name, folder_name
 from thor.markets.sessions import sessions_of_calendar
 from thor.markets.store import CalendarUnavailable
 
@@ -29,10 +30,12 @@ print(len(columns), stamped)
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Give an empty folder for the files, and a process that has read none."""
-    monkeypatch.setattr(store, "folder", lambda: tmp_path)
+    place = tmp_path / folder_name()
+    place.mkdir()
+    monkeypatch.setattr(store, "folder", lambda: place)
     monkeypatch.setattr(sessions, "_by_calendar", {})
     monkeypatch.setattr(sessions, "_rebuild_at", float("-inf"))
-    return tmp_path
+    return place
 
 
 @pytest.fixture
@@ -135,6 +138,67 @@ def test_an_unknown_calendar_is_refused_in_one_sentence_and_not_tried_again(fill
 
     assert len(tried) == 1
     assert (filled / file_name("XNYS")).exists()
+
+
+def test_after_a_failure_a_thread_tries_again_and_nobody_waits_for_it(filled, monkeypatch):
+    load, tries, go_on = store.load, [], threading.Event()
+
+    def failing_once(calendar, others=()):
+        tries.append(threading.current_thread())
+        if len(tries) == 1:
+            raise CalendarUnavailable("the disk is full")
+        assert go_on.wait(10)
+        return load(calendar)
+
+    monkeypatch.setattr(store, "load", failing_once)
+    monkeypatch.setattr(sessions, "FAILED_FOR", 0.0)
+    for _ in range(5):
+        with pytest.raises(CalendarUnavailable, match="the disk is full"):
+            sessions_of_calendar("24/7")
+    go_on.set()
+    sessions._behind.join(10)
+
+    assert sessions_of_calendar("24/7").continuous
+    assert tries == [threading.current_thread(), sessions._behind]
+
+
+def test_a_new_file_that_cannot_be_read_is_made_again_behind_and_tried_once(filled, monkeypatch, caplog):
+    monkeypatch.setattr(sessions, "LOOK_AGAIN", 0.0)
+    before, tries = sessions_of_calendar("24/7"), []
+
+    def refuse(calendar, others=()):
+        tries.append(threading.current_thread())
+        raise CalendarUnavailable("the disk is full")
+
+    monkeypatch.setattr(store, "load", refuse)
+    path = filled / file_name("24/7")
+    path.write_bytes(b"of another layout")
+    os.utime(path, (path.stat().st_mtime + 5,) * 2)
+    for _ in range(3):
+        assert sessions_of_calendar("24/7") is before
+        sessions._behind.join(10)
+
+    assert tries == [sessions._behind]
+    assert caplog.text.count("thor.sessions.stale: the disk is full") == 1
+
+
+def test_the_folder_of_other_rules_than_are_installed_by_now_is_left_alone(filled, monkeypatch, caplog):
+    older = filled.with_name("4.0-1-0123abcd")
+    filled.rename(older)
+    monkeypatch.setattr(store, "folder", lambda: older)
+    path = older / file_name("24/7")
+    two_days_ago = path.stat().st_mtime - 2 * 86_400
+    os.utime(path, (two_days_ago, two_days_ago))
+
+    (older / file_name("XHKG")).unlink(missing_ok=True)
+
+    store._rebuild_old(["24/7"])
+    with pytest.raises(CalendarUnavailable, match=r"other rules .* are installed by now: restart"):
+        store.load("XHKG")
+
+    assert store.stamp("24/7") == pytest.approx(two_days_ago)
+    assert f"other rules ({folder_name()}) than those of {older.name}" in caplog.text
+    assert not (older / file_name("XHKG")).exists()
 
 
 def test_a_folder_that_cannot_be_made_is_refused_in_one_sentence(folder, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from thor.markets import corrections, store
+from thor.markets import build, corrections, store
 from thor.markets.columns import Row, local_minutes
 from thor.markets.corrections import CHANGES, corrected, observed_juneteenth, without_halt
 from thor.markets.sessions import sessions_of_calendar
@@ -181,17 +181,17 @@ def test_a_change_that_the_library_has_learnt_by_itself_does_no_harm():
 
 def test_a_file_of_other_rules_is_not_read(monkeypatch, tmp_path):
     before = store.folder()
-    for name in store.RULES:
+    for name in build.RULES:
         (tmp_path / f"{name}.py").write_text("")
 
-    store._rules.cache_clear()
-    monkeypatch.setattr(store, "__file__", str(tmp_path / "store.py"))
+    build.folder_name.cache_clear()
+    monkeypatch.setattr(build, "__file__", str(tmp_path / "build.py"))
     after = store.folder()
-    store._rules.cache_clear()
+    build.folder_name.cache_clear()
 
     assert after != before
     assert after.parent == before.parent
-    assert corrections.__name__.rpartition(".")[2] in store.RULES
+    assert corrections.__name__.rpartition(".")[2] in build.RULES
 
 
 def test_the_halt_is_a_break_and_not_a_second_session():
