@@ -15,7 +15,7 @@ Where a session comes from
 
 Who owns which fact
     `Market` rows (installed once by `box`) and `Override` rows are the operator's, read through `registry`
-    together with the file of overrides (`override_file`). It forgets after half a second, so that an edit takes
+    together with the file of overrides (`override_file`). It forgets after 0.3 seconds, so that an edit takes
     effect in every process within a second, without a restart. `overrides` changes the columns of a calendar,
     `sessions` replaces the tables of the markets that it moves, and leaves every other table as it is.
     `Transition` rows are history: `transitions` writes each exactly once, whatever the number of processes, and

@@ -4,9 +4,10 @@ import logging
 import time
 from typing import Final
 
-from django.db import DatabaseError
+from django.db import Error
 
 from thor.markets.models import ClockReading
+from thor.markets.registry import drop_connection
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +24,10 @@ def reading_of(market: str) -> ClockReading | None:
     if time.monotonic() >= _stale_at:
         try:
             _readings = {row.market.key: row for row in ClockReading.objects.select_related("market")}
-        except DatabaseError as error:
+        except Error as error:
             # What was read before grows old by itself, and counts for less with each tick that it is not renewed.
             log.warning("thor.market.readings_stale: %s", error)
+            drop_connection()
         _stale_at = time.monotonic() + FRESH
     return _readings.get(market)
 

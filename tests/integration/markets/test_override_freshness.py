@@ -88,3 +88,50 @@ def test_a_file_that_is_rewritten_is_in_force_soon(database, tmp_path):
             said, heard_at = answer(process)
             assert said == expected
             assert heard_at - saved_at < HANGS
+
+
+#: The connection of this thread is broken off, and another one writes.
+BROKEN_OFF = """
+import django
+django.setup()
+import threading, time
+from datetime import date, time as clock
+from django.db import connection
+from thor.markets import registry, standing_readings
+from thor.markets.models import Market, Override
+from thor.markets.sessions import sessions_of
+
+FRIDAY = date(2026, 11, 20)
+
+def break_off():
+    broken = connection.connection
+    if connection.vendor == "sqlite":
+        broken.close()
+    other = threading.Thread(target=elsewhere, args=(getattr(broken, "info", None),))
+    other.start()
+    other.join()
+    time.sleep(standing_readings.FRESH)
+
+def elsewhere(info):
+    if info is not None:
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_terminate_backend(%s)", [info.backend_pid])
+    usa = Market.objects.get(key="usa")
+    rows = [Override(market=usa, date=FRIDAY, close=clock(13), reason="storm")]
+    Override.objects.bulk_create(rows, ignore_conflicts=True)
+    connection.close()
+
+print(f"{sessions_of('usa').on(FRIDAY).close:%H}", standing_readings.reading_of("usa"))
+break_off()
+print(f"{sessions_of('usa').on(FRIDAY).close:%H}")
+break_off()
+print(standing_readings.reading_of("usa"), connection.connection)
+"""
+
+
+def test_a_connection_that_is_broken_off_is_replaced_and_edits_go_on_arriving(database):
+    process = start(database, "-c", BROKEN_OFF)
+    said, _ = process.communicate(timeout=120)
+
+    assert process.returncode == 0
+    assert said.splitlines() == ["21 None", "18", "None None"]

@@ -11,6 +11,7 @@ from thor.markets import selectors
 from thor.markets.models import Market
 from thor.markets.registry import UnknownMarket
 from thor.markets.sessions import sessions_of, sessions_of_calendar
+from thor.markets.store import CalendarUnavailable
 from thor.timing.phase import Phase
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +100,28 @@ def test_a_market_with_an_unreadable_calendar_counts_as_closed_and_harms_no_othe
     assert "canada" in [row.key for row in selectors.active_markets(FRIDAY_EVENING)]
 
 
+def test_a_calendar_that_cannot_be_read_is_told_once_a_reason_and_again_when_it_can(monkeypatch, caplog):
+    monkeypatch.setattr(selectors, "_unavailable", {})
+    usa = Market.objects.get(key="usa")
+    reasons = ["the disk is full"] * 3 + ["no such calendar"] * 3
+
+    def refuse(key):
+        raise CalendarUnavailable(reasons.pop(0))
+
+    monkeypatch.setattr(selectors, "sessions_of", refuse)
+    while reasons:
+        selectors.market_status(usa, FRIDAY_EVENING)
+    monkeypatch.setattr(selectors, "sessions_of", sessions_of)
+    for _ in range(2):
+        selectors.market_status(usa, FRIDAY_EVENING)
+
+    assert [one.message for one in caplog.records] == [
+        "thor.market.unavailable: usa: the disk is full",
+        "thor.market.unavailable: usa: no such calendar",
+        "thor.market.available: usa: its calendar can be read again",
+    ]
+
+
 def test_a_markets_table_stays_the_same_object_until_its_post_close_is_edited():
     before = sessions_of("usa")
     usa = Market.objects.get(key="usa")
@@ -127,6 +150,35 @@ def test_rows_that_were_read_serve_while_the_database_is_away(monkeypatch):
     monkeypatch.setattr(Market.objects, "all", away)
 
     assert selectors.is_open("usa", utc("2026-11-20 15:00:00"))
+
+
+def test_rows_that_cannot_be_read_are_asked_for_again_after_a_while_and_told_of_once(monkeypatch, caplog):
+    from django.db import InterfaceError
+
+    from thor.markets import registry
+
+    monkeypatch.setattr(registry, "_is_stale", False)
+    before, asked = registry.reading(), []
+
+    def away() -> None:
+        asked.append(1)
+        raise InterfaceError("the connection is closed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "FRESH", 0.0)
+        patch.setattr(Market.objects, "all", away)
+        registry.forget()
+        assert [registry.reading() for _ in range(4)] == [before] * 4
+        assert len(asked) == 1
+        registry.forget()
+        assert registry.reading() is before
+    registry.forget()
+
+    assert registry.reading() is not before
+    assert [one.message.partition(":")[0] for one in caplog.records] == [
+        "thor.market.rows_stale",
+        "thor.market.rows_read",
+    ]
 
 
 ASK = """

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import InterfaceError
 
 from thor.markets import broker_clock, standing_readings
 from thor.markets.broker_clock import ClockAnswer
@@ -240,3 +241,16 @@ def test_readings_are_forgotten_after_a_write() -> None:
     standing_readings.forget_readings()
 
     assert standing_readings._stale_at < 0
+
+
+def test_a_connection_that_the_server_closed_leaves_the_last_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    last = reading()
+
+    def closed(*_: Any) -> None:
+        raise InterfaceError("the connection is closed")
+
+    monkeypatch.setattr(ClockReading.objects, "select_related", closed)
+    monkeypatch.setattr(standing_readings, "_readings", {"usa": last})
+    monkeypatch.setattr(standing_readings, "_stale_at", float("-inf"))
+
+    assert standing_readings.reading_of("usa") is last
