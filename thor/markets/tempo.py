@@ -2,9 +2,12 @@
 
 Slow never means late: a slow period ends at the latest at the next opening, resumption or pre-open window of a market
 that would make it fast. Pure but for the list of markets; the calendar decides, no broker's clock does.
+
+What is not known yet cannot be awaited: an override that is entered during a slow period is seen at its end. Whoever
+sleeps for the period has to look again within a second of an edit that was announced.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -44,5 +47,11 @@ def _counts(row: Market, active_venues: Collection[str] | None) -> bool:
 
 def _wait(table: SessionTable, at: datetime) -> timedelta:
     """Return the time to the next thing awaited of a market that does not trade, a minute at most."""
-    awaited = (bell.at for bell in bells(table, at, at + SLOW) if bell.phase in _AWAITED)
-    return next(awaited, at + SLOW) - at
+    return next(_awaited(table, at, at + SLOW), at + SLOW) - at
+
+
+def _awaited(table: SessionTable, at: datetime, until: datetime) -> Iterator[datetime]:
+    if table.continuous:
+        # Without bells it stops only for overrides, and goes on with the next session.
+        return (session.open for session in table.around(at, until) if at < session.open <= until)
+    return (bell.at for bell in bells(table, at, until) if bell.phase in _AWAITED)

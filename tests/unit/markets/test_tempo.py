@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from thor.markets import tempo
 from thor.markets.box import BOX
+from thor.markets.overrides import DayOverride, overridden
 from thor.markets.sessions import sessions_of_calendar
 from thor.markets.tempo import FAST, SLOW, heartbeat_period, period_of
 from thor.timing.phase import PRE_OPEN
@@ -50,6 +51,17 @@ def period(at: str, *calendars: str) -> timedelta:
 )
 def test_the_period_at_nasty_instants(at: str, calendar: str, wanted: timedelta) -> None:
     assert period(at, calendar) == wanted
+
+
+def test_a_market_around_the_clock_that_an_override_closed_is_awaited() -> None:
+    always = sessions_of_calendar("24/7")
+    closed = DayOverride(date(2026, 11, 20), closed=True, reason="outage")
+    columns, _ = overridden(always.columns_beyond(closed.date), [closed])
+    crypto = always.with_overrides(columns, {closed.date: closed})
+
+    assert period_of([crypto], utc("2026-11-20 12:00:00")) == SLOW
+    assert period_of([crypto], utc("2026-11-20 23:59:30")) == timedelta(seconds=30)
+    assert period_of([crypto], utc("2026-11-21 00:00:00")) == FAST
 
 
 def test_whoever_comes_first_counts_and_one_open_market_is_enough() -> None:
