@@ -1,7 +1,8 @@
 """Read overrides from a versioned YAML file, for those who keep them under review rather than in the admin.
 
 `THOR_MARKET_OVERRIDES` names the file. Its time stamp is looked at each time markets are read; new content is taken
-over when all of it can be read, and otherwise the last good content stays in force and an alarm is raised once.
+over when all of it can be read, and otherwise the last good content stays in force and an alarm is raised once. A copy
+of that content is kept for processes that start meanwhile.
 
     version: 1
     overrides:
@@ -23,6 +24,7 @@ from typing import Any, Final
 
 from thor.env import BASE_DIR, env
 from thor.errors import ThorError
+from thor.markets.override_copy import keep, kept
 from thor.markets.overrides import DayOverride, fault
 
 #: A node of PyYAML, which is imported only where there is a file.
@@ -83,8 +85,12 @@ def current() -> Entries:
 
 def read(path: Path) -> Entries:
     """Return the entries of a file by market; raise `BadOverrides`, which names the line and what to change."""
+    return _understood(path, _text(path))
+
+
+def _understood(path: Path, text: str) -> Entries:
     found: dict[tuple[str, date], Entry] = {}
-    for entry in _entries(path, _text(path)):
+    for entry in _entries(path, text):
         first = found.setdefault((entry.market, entry.date), entry)
         if first is not entry:
             what = f"{entry.market} on {entry.date} is already in line {first.line}: leave one of the two"
@@ -108,11 +114,31 @@ _held = _Held()
 
 def _take_over(path: Path) -> None:
     try:
-        _held.entries = read(path)
+        text = _text(path)
+        _held.entries = _understood(path, text)
     except BadOverrides as error:
-        stays = "the last good content stays in force" if _held.entries is not None else "none of it is in force"
-        log.error("thor.market.overrides_refused: %s %s", error, stays)
-        _held.entries = _held.entries or {}
+        log.error("thor.market.overrides_refused: %s %s", error, _stay_in_force(path))
+        return
+    keep(path, text)
+
+
+def _stay_in_force(path: Path) -> str:
+    """See to it that the last good content is in force, this process's own or else the copy, and say what is."""
+    if _held.entries is None:
+        return _start_from_copy(path)
+    return "the last good content stays in force"
+
+
+def _start_from_copy(path: Path) -> str:
+    _held.entries, found = {}, kept(path)
+    if found is None:
+        return "none of it is in force"
+    text, since = found
+    try:
+        _held.entries = _understood(path, text)
+    except BadOverrides:
+        return "none of it is in force: the copy of its last good content cannot be read either"
+    return f"the last good content, which came at {since:%F %T} UTC, is in force"
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

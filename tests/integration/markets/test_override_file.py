@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from thor.env import env
-from thor.markets import override_file, registry
+from thor.markets import override_copy, override_file, registry
 from thor.markets.models import Market, Override
 from thor.markets.override_file import BadOverrides, read
 from thor.markets.selectors import coming_overrides, is_open
@@ -167,6 +167,61 @@ def test_a_file_that_changes_is_taken_over_and_one_that_goes_bad_is_not(file, ca
 
     file.write_text(GOOD)
     assert not is_open("usa", two)
+
+
+def start_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what this process read, as one that starts now."""
+    monkeypatch.setattr(override_file, "_held", override_file._Held())
+    registry.forget()
+
+
+@pytest.mark.django_db
+def test_a_process_that_starts_while_the_file_is_bad_or_gone_has_the_last_good_content(file, monkeypatch, caplog):
+    six = datetime(2026, 11, 20, 18, tzinfo=UTC)
+    assert sessions_of("usa").on(FRIDAY).close == six
+
+    rewrite(file, "half a fi")
+    start_again(monkeypatch)
+    assert sessions_of("usa").on(FRIDAY).close == six
+    assert "line 1: the file has to be written as version: 1" in caplog.text
+    assert f"the last good content, which came at {override_copy.kept(file)[1]:%F %T} UTC, is in force" in caplog.text
+
+    file.unlink()
+    start_again(monkeypatch)
+    assert sessions_of("usa").on(FRIDAY).close == six
+    monkeypatch.setattr(env(), "market_overrides", str(file.with_name("another.yaml")))
+    start_again(monkeypatch)
+    assert sessions_of("usa").on(FRIDAY).close > six
+    assert caplog.records[-1].message.endswith("none of it is in force")
+
+
+@pytest.mark.django_db
+def test_the_copy_is_written_when_the_content_changes_and_kept_as_it_is_otherwise(file, monkeypatch, tmp_path, caplog):
+    sessions_of("usa")
+    copy = override_copy._copy_of(file)
+    os.utime(copy, (1_700_000_000,) * 2)
+
+    start_again(monkeypatch)
+    sessions_of("usa")
+    assert copy.stat().st_mtime == 1_700_000_000
+    rewrite(file, "version: 1\n")
+    sessions_of("usa")
+    assert (copy.read_text(), copy.stat().st_mtime > 1_700_000_000) == ("version: 1\n", True)
+
+    copy.write_text("damaged")
+    rewrite(file, "half a fi")
+    start_again(monkeypatch)
+    assert registry.reading().overrides == {}
+    assert caplog.records[-1].message.endswith("the copy of its last good content cannot be read either")
+
+
+@pytest.mark.django_db
+def test_a_folder_that_cannot_be_written_keeps_no_copy_and_the_file_holds(file, monkeypatch, tmp_path, caplog):
+    (tmp_path / "in the way").write_text("")
+    monkeypatch.setattr(override_copy, "_copy_of", lambda path: tmp_path / "in the way" / "copy.yaml")
+
+    assert sessions_of("usa").on(FRIDAY).close == datetime(2026, 11, 20, 18, tzinfo=UTC)
+    assert "thor.market.overrides_not_kept" in caplog.text
 
 
 @pytest.mark.django_db
