@@ -35,8 +35,9 @@ def _faults(entries: Entries) -> Iterator[str]:
 
 
 def _void(market: Market, entries: Sequence[Entry]) -> Iterator[str]:
+    said = [entry.override(market.zone) for entry in entries]
     for entry in entries:
-        wrong = verdict(entry.override(market.zone), market.calendar)
+        wrong = verdict(entry.override(market.zone), market.calendar, said)
         if wrong:
             yield f"line {entry.line}: {wrong[1]}"
 

@@ -2,7 +2,8 @@
 
 Pure: columns and overrides go in, columns come out. A derived calendar follows its source: the source's session is
 changed first, then shaped as the calendar itself would have been. An override that makes no session (it closes before
-it opens, or runs into the next session) is refused, and the calendar's hours stand.
+it opens, or runs into the next session) is refused, and the calendar's hours stand. Whether it runs into the next one
+is judged with all of them in place: a later close may need the next date's later open.
 """
 
 import dataclasses
@@ -22,6 +23,14 @@ from thor.markets.columns import DAY, LAST_YEAR, Columns, Row, columns_of, local
 
 class VoidOverride(ThorError):
     """An override makes no session that a market could have."""
+
+
+class _Overlap(VoidOverride):
+    """The session of one date runs into that of another."""
+
+    def __init__(self, day: date, other: date) -> None:
+        super().__init__(f"The hours on {day} run into the session of {other}: cut them.")
+        self.day, self.other = day, other
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,8 @@ def fault(override: DayOverride) -> Fault | None:
     return None
 
 
+#: The sessions of overridden dates, in order; None where a date has none.
+_Rows = dict[date, Row | None]
 #: Columns in which overrides hold, and of each that makes no session its date and a sentence.
 Outcome = tuple[Columns, dict[date, str]]
 
@@ -98,13 +109,40 @@ def followed(columns: Columns, source: Columns, derived: Derived, overrides: Ite
 def _applied(
     columns: Columns, overrides: Iterable[DayOverride], session: Callable[[DayOverride, Columns], Row | None]
 ) -> Outcome:
-    voids = {}
+    rows: _Rows = {}
+    voids: dict[date, str] = {}
     for override in sorted(overrides, key=lambda one: one.date):
         try:
-            columns = _spliced(columns, override.date, session(override, columns))
+            rows[override.date] = session(override, columns)
         except VoidOverride as error:
             voids[override.date] = str(error)
-    return columns, voids
+    while True:
+        try:
+            return _all_spliced(columns, rows), voids
+        except _Overlap as error:
+            day = _to_blame(columns, rows, error)
+            voids[day] = str(_Overlap(day, error.other if day == error.day else error.day))
+            del rows[day]
+
+
+def _all_spliced(columns: Columns, rows: _Rows) -> Columns:
+    """Return columns with these sessions on their dates; raise `_Overlap` with the first date that does not fit."""
+    for day in rows:
+        columns = _spliced(columns, day, None)
+    for day, row in rows.items():
+        columns = _spliced(columns, day, row)
+    return columns
+
+
+def _to_blame(columns: Columns, rows: _Rows, overlap: _Overlap) -> date:
+    """Return which of two overridden dates is void: the one that could not stand alone either, or else the later."""
+    if overlap.other not in rows:
+        return overlap.day
+    try:
+        _all_spliced(columns, {overlap.other: rows[overlap.other]})
+    except _Overlap:
+        return overlap.other
+    return overlap.day
 
 
 def under(override: DayOverride, columns: Columns) -> Row | None:
@@ -184,7 +222,7 @@ def _refuse_overlap(rows: list[Row], day: date) -> None:
     for earlier, later in pairwise(rows):
         if earlier.close > later.open:
             other = later if earlier.date == day.toordinal() else earlier
-            raise VoidOverride(f"The hours on {day} run into the session of {date.fromordinal(other.date)}: cut them.")
+            raise _Overlap(day, date.fromordinal(other.date))
 
 
 def _edges(columns: Columns, before: list[Row], new: list[Row], behind: list[Row]) -> "array[int]":

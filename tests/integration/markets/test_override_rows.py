@@ -192,7 +192,8 @@ def test_a_row_that_makes_no_session_leaves_the_calendar_and_is_told(caplog):
 
     assert sessions_of("usa").on(FRIDAY) == before
     assert market_status(Market.objects.get(key="us_equities"), NOON).override == ""
-    assert "thor.market.override_void: usa: On 2026-11-20" in caplog.text
+    for key in ("usa", "us_equities"):
+        assert f"thor.market.override_void: {key}: On 2026-11-20" in caplog.text
 
 
 def test_an_override_of_a_calendar_that_cannot_be_read_can_be_entered(monkeypatch):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +15,7 @@ from thor.markets.overrides import DayOverride, VoidOverride, fault, followed, o
 from thor.markets.phases import bells, phase_at
 from thor.markets.sessions import sessions_of_calendar
 from thor.markets.table import SessionTable
+from thor.markets.verdict import verdict
 from thor.timing import parse_window
 from thor.timing.phase import Phase
 
@@ -116,6 +118,52 @@ def test_an_overnight_session_may_open_late_on_the_eve_or_on_its_date(opens, exp
     table = table_with("CMES-GLOBEX", DayOverride(MONDAY, open=opens, zone=CHICAGO))
 
     assert table.on(MONDAY).open == at(CHICAGO, expected)
+
+
+TUESDAY, WEDNESDAY = date(2026, 12, 1), date(2026, 12, 2)
+LONGER = DayOverride(TUESDAY, close=time(18), zone=CHICAGO)
+
+
+@pytest.mark.parametrize(
+    ("beside", "void"),
+    [
+        ([], [TUESDAY]),
+        ([DayOverride(WEDNESDAY, open=time(19), zone=CHICAGO)], []),
+        ([DayOverride(WEDNESDAY, closed=True)], []),
+        ([DayOverride(WEDNESDAY, open=time(17, 30), zone=CHICAGO)], [TUESDAY]),
+        ([DayOverride(WEDNESDAY, close=time(12), zone=CHICAGO)], [TUESDAY]),
+        ([DayOverride(WEDNESDAY, open=time(19), close=time(18, 30), zone=CHICAGO)], [WEDNESDAY, TUESDAY]),
+    ],
+)
+def test_overrides_of_neighbouring_dates_are_judged_together(beside, void):
+    columns = sessions_of_calendar("CMES-GLOBEX").columns_beyond(WEDNESDAY)
+
+    changed, voids = overridden(columns, [*beside, LONGER])
+
+    assert list(voids) == void
+    assert all("run into the session of" in sentence for sentence in voids.values())
+    in_force = [one for one in [LONGER, *beside] if one.date not in void]
+    assert changed == overridden(columns, in_force)[0]
+    assert all(before <= behind for before, behind in pairwise(changed.edges))
+
+
+def test_two_overrides_that_stand_alone_and_not_together_leave_the_earlier():
+    earlier = DayOverride(TUESDAY, close=time(16, 50), zone=CHICAGO)
+    later = DayOverride(WEDNESDAY, open=time(16, 30), zone=CHICAGO)
+    columns = sessions_of_calendar("CMES-GLOBEX").columns_beyond(WEDNESDAY)
+
+    assert [overridden(columns, [one])[1] for one in (earlier, later)] == [{}, {}]
+    assert list(overridden(columns, [later, earlier])[1]) == [WEDNESDAY]
+
+
+def test_an_override_is_refused_that_would_make_another_one_void():
+    wednesday = DayOverride(WEDNESDAY, open=time(19), zone=CHICAGO, reason="outage")
+    longer = replace(LONGER, reason="outage")
+
+    assert verdict(longer, "CMES-GLOBEX")[0] == "close"
+    assert verdict(longer, "CMES-GLOBEX", [wednesday, longer]) is None
+    field, sentence = verdict(replace(wednesday, open=time(17, 30)), "CMES-GLOBEX", [longer, wednesday])
+    assert (field, sentence) == ("open", "The hours on 2026-12-01 run into the session of 2026-12-02: cut them.")
 
 
 def test_hours_beyond_the_horizon_can_be_overridden():
