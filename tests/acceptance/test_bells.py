@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -22,11 +23,13 @@ pytestmark = [
 HANGS = 10
 #: Where a leader is killed: seconds from a bell.
 AROUND = (-0.6, 0.0, 0.01, 0.05, 0.8)
+#: Half past ten in New York, on a Tuesday.
+MORNING = datetime(2026, 6, 2, 14, 30, tzinfo=UTC)
 
 
 @pytest.fixture
 def bells(request: pytest.FixtureRequest) -> Iterator[Bells]:
-    with ringing(speed=request.param) as found:
+    with ringing(*request.param) as found:
         yield found
 
 
@@ -60,7 +63,7 @@ def test_each_bell_toggles_the_lines_of_its_market_and_no_others() -> None:
     assert max(report.toggled + report.fired) < HANGS
 
 
-@pytest.mark.parametrize("bells", [2000], indirect=True)
+@pytest.mark.parametrize("bells", [(2000,)], indirect=True)
 def test_a_leader_killed_around_a_bell_changes_nothing(bells: Bells) -> None:
     bells.begin()
     first = coming(bells, 4.0)[0]
@@ -83,7 +86,7 @@ def test_a_leader_killed_around_a_bell_changes_nothing(bells: Bells) -> None:
     bells.house.wait_for(lambda: bells.house.count(unhandled) == 0, "all signals to be sent", HANGS)
 
 
-@pytest.mark.parametrize("bells", [8000], indirect=True)
+@pytest.mark.parametrize("bells", [(8000,)], indirect=True)
 def test_a_paused_entry_stays_off_through_its_bells(bells: Bells) -> None:
     bells.begin(beats=1)
     paused = bells.house.python(
@@ -104,3 +107,29 @@ def test_a_paused_entry_stays_off_through_its_bells(bells: Bells) -> None:
     assert bells.report(others).wrong == []
     assert [t for t in bells.toggles() if t[0] == "usa" and t[1] and t[2] > begun] == []
     assert [body for body in bells.bodies() if body[0] == "usa" and body[2] > paused + 3.0] == []
+
+
+@pytest.mark.parametrize("bells", [(300, MORNING)], indirect=True)
+def test_an_override_entered_during_the_day_moves_its_close(bells: Bells) -> None:
+    bells.begin()
+    entered = bells.house.python(
+        "from datetime import date, time\n"
+        "from thor.leadership.clock import process_clock\n"
+        "from thor.markets.models import Market, Override\n"
+        "usa = Market.objects.get(key='usa')\n"
+        "Override.objects.create(market=usa, date=date(2026, 6, 2), close=time(13), reason='mourning')\n"
+        "answer = process_clock().now()"
+    )
+    assert datetime.fromisoformat(entered) < MORNING.replace(hour=16, minute=45), "too slow a machine to tell"
+
+    (close,) = [edge for edge in bells.edges(days=0) if edge.market == "usa" and not edge.opens]
+    sleep_until(close.at + 3.0)
+
+    report = bells.report([close])
+    assert report.wrong == []
+    assert max(report.toggled) < HANGS
+    assert [at for market, at, _ in bells.bodies() if market == "usa" and at >= "2026-06-02T17:00"] == []
+    assert max(at for market, at, _ in bells.bodies() if market == "usa") >= "2026-06-02T16:50"
+    closed = "SELECT at FROM markets_transition t JOIN markets_market m ON m.id = t.market_id"
+    (rung,) = bells.house.rows(f"{closed} WHERE m.key = 'usa' AND t.kind = 'closed' AND session_date = '2026-06-02'")
+    assert rung[0].astimezone(UTC) == MORNING.replace(hour=17, minute=0)

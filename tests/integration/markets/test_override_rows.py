@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from thor.markets import admin as markets_admin
@@ -212,3 +213,19 @@ def test_an_override_of_a_calendar_that_cannot_be_read_can_be_entered(monkeypatc
 @pytest.mark.parametrize("at", [datetime(1900, 1, 2, 15, tzinfo=UTC), datetime(2101, 1, 4, 15, tzinfo=UTC)])
 def test_out_of_every_table_every_market_with_bells_is_closed(at):
     assert [key for key in Market.objects.values_list("key", flat=True) if is_open(key, at)] == []
+
+
+def test_a_later_close_is_taken_beside_the_later_open_that_makes_room_for_it():
+    globex = Market.objects.get(key="globex")
+    longer = Override(market=globex, date=date(2026, 12, 1), close=time(18), reason="outage")
+    with pytest.raises(ValidationError, match="run into the session of 2026-12-02"):
+        longer.full_clean()
+
+    shorter = Override.objects.create(market=globex, date=date(2026, 12, 2), open=time(19), reason="outage")
+    longer.full_clean()
+    longer.save()
+
+    shorter.open = time(17, 30)
+    with pytest.raises(ValidationError, match="The hours on 2026-12-01 run into the session of 2026-12-02"):
+        shorter.full_clean()
+    assert sessions_of("globex").on(longer.date).close == datetime(2026, 12, 2, 0, tzinfo=UTC)
