@@ -3,16 +3,13 @@
 import logging
 from datetime import datetime, timedelta
 
-from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django_celery_beat.models import PeriodicTask
 
 from thor.drivers.dispatch import Dispatcher
-from thor.errors import ThorError
 from thor.jobs import binary, events, ledger
-from thor.jobs.models import Entry
-from thor.jobs.sync import sync_jobs
+from thor.jobs.sync import follow_activity
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +41,14 @@ def sweep(*, with_lost: bool) -> int:
 def follow_markets(at: datetime) -> bool:
     """Give a market that was made active its lines, and retire those of one that is not active any more.
 
-    An installation in which `sync_jobs` was never run gets no lines by itself. Returns whether all went well: a job
-    that cannot be kept stops neither the leader nor the lines that are there.
+    Returns whether all went well: a row that cannot be understood stops neither the leader nor the other lines.
     """
-    if not Entry.objects.exclude(job="").exists():
-        return True
     try:
-        report = sync_jobs(at=at)
-    except (ThorError, ObjectDoesNotExist, MultipleObjectsReturned) as error:
-        logger.error("The lines of jobs stay as they are: %s", error)
+        report = follow_activity(at=at)
+    except (OperationalError, InterfaceError):
+        raise  # the reign begins again when the database is back
+    except Exception as error:
+        logger.error("the lines of jobs stay as they are: %r", error)
         return False
     if report:
         events.emit("thor.jobs.synced", made=report.made, changed=report.changed, retired=report.retired)

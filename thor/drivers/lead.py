@@ -156,8 +156,8 @@ class Lead:
         before = self._bells.take_hours(now)
         self._alive()
         self._read(now, announced=False)
-        rows, decided_until = self._timetable.agenda.rows.values(), self._dispatcher.decided_until
-        if moved.make_good(rows, before, now, decided_until, self._clock):
+        moment = moved.Moment(now, self._dispatcher.decided_until, self._clock)
+        if moved.make_good(self._timetable.agenda.rows.values(), before, moment):
             self._read(now, announced=False)
 
     def _read(self, now: datetime, *, announced: bool) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from thor.jobs import lines
@@ -19,6 +20,8 @@ from thor.jobs.spec import BadJob, JobSpec
 from thor.markets.models import Market
 from thor.timing import Cron, Every, OncePerSession
 
+#: Noted with the declaration of a line that is retired because its market is not active.
+ASLEEP = "asleep"
 ONCE_A_SESSION = "once a session"
 _PERIODS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
@@ -47,7 +50,27 @@ def sync_jobs(*, at: datetime) -> Report:
         wanted = {(spec.name, key): spec for spec in owned().values() for key in markets_of(spec)}
         for (_, market), spec in wanted.items():
             _upsert(spec, market, at, report)
-        _retire(set(wanted), at, report)
+        gone = [entry.pk for entry in _jobs_lines() if (entry.job, entry.market) not in wanted]
+        _retire(_jobs_lines().filter(pk__in=gone), at, report)
+        if report:
+            PeriodicTasks.update_changed()
+    return report
+
+
+def follow_activity(*, at: datetime) -> Report:
+    """Wake the lines of markets that were made active, and put those of other markets to sleep; return which.
+
+    For the leader, at any time: what a job declares, and which jobs there are, is the business of `sync_jobs` alone,
+    since this process may be older than the one that ran it, or have other jobs.
+    """
+    report = Report()
+    with transaction.atomic():
+        for spec in owned().values():
+            if Entry.objects.filter(job=spec.name).exists():
+                for market in markets_of(spec):
+                    _wake(spec, market, at, report)
+        asleep = list(Market.objects.filter(active=False).values_list("key", flat=True))
+        _retire(_jobs_lines().filter(market__in=asleep), at, report)
         if report:
             PeriodicTasks.update_changed()
     return report
@@ -84,6 +107,14 @@ def _upsert(spec: JobSpec, market: str, at: datetime, report: Report) -> None:
     elif entry.retired_at is not None or entry.defaults != declared or _is_carried_by_an_interval(spec, entry.task):
         _follow(entry, entry.task, spec, declared)
         report.changed.append(entry.name)
+
+
+def _wake(spec: JobSpec, market: str, at: datetime, report: Report) -> None:
+    """Give a market its line if it has none, or had one that was put to sleep with its market."""
+    entry = Entry.objects.select_related("task").filter(job=spec.name, market=market).first()
+    is_asleep = entry is not None and entry.retired_at is not None and ASLEEP in entry.defaults
+    if is_asleep or (entry is None and _jobs_lines().filter(job=spec.name).exists()):
+        _upsert(spec, market, at, report)
 
 
 def _is_carried_by_an_interval(spec: JobSpec, task: PeriodicTask) -> bool:
@@ -155,12 +186,16 @@ def _schedule(spec: JobSpec) -> dict[str, Any]:
     return {**empty, "interval": intervals.first() or IntervalSchedule.objects.create(**values)}
 
 
-def _retire(wanted: set[tuple[str, str]], at: datetime, report: Report) -> None:
-    for entry in Entry.objects.select_related("task").exclude(job="").filter(retired_at__isnull=True):
-        if (entry.job, entry.market) in wanted:
-            continue
-        entry.retired_at = at
-        entry.gated = False
-        entry.save(update_fields=["retired_at", "gated"])
+def _jobs_lines() -> QuerySet[Entry]:
+    return Entry.objects.select_related("task").exclude(job="").filter(retired_at__isnull=True)
+
+
+def _retire(entries: QuerySet[Entry], at: datetime, report: Report) -> None:
+    asleep = set(Market.objects.filter(active=False).values_list("key", flat=True))
+    for entry in entries:
+        entry.retired_at, entry.gated = at, False
+        if entry.market in asleep:
+            entry.defaults = {**entry.defaults, ASLEEP: True}
+        entry.save(update_fields=["retired_at", "gated", "defaults"])
         PeriodicTask.objects.filter(pk=entry.task_id).update(enabled=False)
         report.retired.append(entry.name)

@@ -41,7 +41,8 @@ CLAIM_LIFE: Final = timedelta(seconds=10)
 #: How far back rows that a crash left unhandled are still sent; older news would only confuse.
 RESEND_WITHIN: Final = timedelta(days=1)
 
-_CLOSES: Final = (Transition.Kind.CLOSED, Transition.Kind.CALLED_OFF)
+#: What ends a session.
+CLOSES: Final = (Transition.Kind.CLOSED, Transition.Kind.CALLED_OFF)
 
 #: Per market: the table that was asked, and the stretch [from, change) in which nothing happens.
 _quiet: dict[str, tuple[SessionTable, datetime, datetime]] = {}
@@ -192,7 +193,7 @@ def _deliver(row: Transition) -> bool:
 
 def _vanished(row: Transition) -> Session | None:
     """Return a session that was taken out of the calendar after it had opened, as long as it lasted."""
-    if row.kind not in _CLOSES:
+    if row.kind not in CLOSES:
         return None
     opened = Transition.objects.filter(market=row.market, session_date=row.session_date, kind=row.Kind.OPENED)
     at = opened.values_list("at", flat=True).first()
@@ -209,7 +210,7 @@ def _announce(row: Transition, session: Session) -> bool:
 def _signal(row: Transition) -> tuple[Signal, dict[str, Any]]:
     if row.kind == Transition.Kind.OPENED:
         return market_opened, {}
-    if row.kind in _CLOSES:
+    if row.kind in CLOSES:
         return market_closed, {}
     return session_phase_changed, {"phase": Phase(row.phase)}
 

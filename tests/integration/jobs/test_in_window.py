@@ -15,7 +15,8 @@ from thor.jobs.claim import HEADER, header
 from thor.jobs.decision import Decision, Planned, decide
 from thor.jobs.models import Entry, Run, State
 from thor.jobs.spec import make_spec
-from thor.markets.models import Market, Override
+from thor.markets.models import Market, Override, Transition
+from thor.markets.sessions import sessions_of
 from thor.timing import Between, During, Every, ManualClock, Occurrence, OncePerSession
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,3 +141,36 @@ def test_a_market_that_was_switched_off_runs_nothing_any_more(declare: Any, deli
 
     assert (run.state, run.reason) == (State.SKIPPED, "the market usa is not active")
     assert calls == []
+
+
+def test_a_worker_with_a_slow_clock_takes_the_first_run_of_a_window(
+    declare: Any, deliver: Any, clock: ManualClock
+) -> None:
+    declare(cadence=OncePerSession(), window=Between("close-25m", "close"))
+    opens = CLOSE - timedelta(minutes=25)
+    clock.set(opens - timedelta(milliseconds=50))
+
+    assert deliver(opens).state == State.SUCCEEDED
+
+
+def test_a_run_at_a_close_that_has_rung_is_kept_when_the_close_is_moved_back(
+    declare: Any, deliver: Any, clock: ManualClock
+) -> None:
+    declare(window=During("open"), also_at={"session_end"})
+    usa = Market.objects.get(key="usa")
+    Transition.objects.create(market=usa, session_date=DAY, kind="closed", phase="closed", at=CLOSE)
+    clock.set(CLOSE + timedelta(seconds=3))
+    override(close=time(15, 30))
+
+    assert deliver(CLOSE).state == State.SUCCEEDED
+
+
+def test_a_worker_looks_once_more_before_it_refuses(declare: Any, deliver: Any) -> None:
+    declare(window=During("open"))
+    row = Override(market=Market.objects.get(key="usa"), date=DAY, reason="mistaken", closed=True)
+    row.save()
+    assert not sessions_of("usa").is_open(LATE)
+
+    Override.objects.filter(pk=row.pk)._raw_delete("default")  # no signal tells this process
+
+    assert deliver(LATE).state == State.SUCCEEDED

@@ -178,6 +178,7 @@ class World:
             "thor.drivers.lead.controls": Mock(begin_pauses=lambda until: self._asked(None)),
             "thor.drivers.bells.gate": Mock(next_edge_at=lambda at: self._asked(None)),
             "thor.drivers.lead.horizon": Mock(),
+            "thor.drivers.lead.transitions": Mock(),
             "thor.drivers.bells.mirror.publish": lambda at: False,  # it tells others, and decides nothing
             "thor.drivers.bells.transitions": Mock(next_transition_at=lambda at: self._asked(None)),
             "thor.drivers.bells.chores": Mock(follow_markets=lambda at: self._asked(True)),

@@ -33,18 +33,30 @@ class InWindow:
 
 
 def _refuse_outside(run: Claimed, key: str) -> None:
-    from thor.markets.registry import market  # here, since it brings models, and jobs are declared before them
+    from thor.markets import registry  # here, since it brings models, and jobs are declared before them
+
+    if not _why_not(run, key):
+        return
+    # Who decided may have seen an edit that this process has not: it looks once more before it refuses.
+    registry.forget()
+    reason = _why_not(run, key)
+    if reason:
+        raise LeftOut(reason)
+
+
+def _why_not(run: Claimed, key: str) -> str:
+    """Return why the run is to be left out by the hours of its market, empty if it is not."""
+    from thor.markets.registry import market
     from thor.markets.sessions import sessions_of
     from thor.markets.store import CalendarUnavailable
 
     if not market(key).active:
-        raise LeftOut(f"the market {key} is not active")
+        return f"the market {key} is not active"
     try:
         sessions = sessions_of(key)
     except CalendarUnavailable:
-        return  # who decided could read it
-    if not _is_inside(run, sessions):
-        raise LeftOut(f"outside its window by now: {run.window}")
+        return ""  # who decided could read it
+    return "" if _is_inside(run, sessions) else f"outside its window by now: {run.window}"
 
 
 def _is_inside(run: Claimed, sessions: Sessions) -> bool:
@@ -53,14 +65,28 @@ def _is_inside(run: Claimed, sessions: Sessions) -> bool:
         at = _moment(run)
         return _holds(WHOLE_SESSION if isinstance(window, Always) else window, sessions, at)
     at = run.occurrence.nominal_at
+    return _holds(window, sessions, at) or _is_of_a_bell(run, sessions, at)
+
+
+def _is_of_a_bell(run: Claimed, sessions: Sessions, at: datetime) -> bool:
+    """Tell whether the run is one at a bell: one that rings then, or that has rung then, by whatever hours."""
+    from thor.markets.models import Transition
+    from thor.markets.transitions import CLOSES
+
     bells = run.also_at.intersection(MARKS)
-    return _holds(window, sessions, at) or (bool(bells) and _holds(Marks(frozenset(bells)), sessions, at))
+    if not bells:
+        return False
+    rung = Transition.objects.filter(market__key=run.occurrence.market, kind__in=CLOSES, at=at)
+    return _holds(Marks(frozenset(bells)), sessions, at) or rung.exists()
 
 
 def _moment(run: Claimed) -> datetime:
-    """Return this moment; in a replay the run's own, since a window may pass there while a message is on its way."""
-    clock = process_clock()
-    return run.occurrence.nominal_at if isinstance(clock, ReplayClock) else clock.now()
+    """Return this moment, by a clock that may be slow but is not before the run's own.
+
+    In a replay it is the run's own, since a window may pass there while a message is on its way.
+    """
+    clock, nominal_at = process_clock(), run.occurrence.nominal_at
+    return nominal_at if isinstance(clock, ReplayClock) else max(nominal_at, clock.now())
 
 
 def _holds(window: Window, sessions: Sessions, at: datetime) -> bool:
