@@ -207,7 +207,7 @@ def _notes(jobs: Declared, found: list[Standing], series: list[Series]) -> Itera
     if missing:
         yield (
             f"{', '.join(missing)}: not in the schedule yet; "
-            "manage.py sync_jobs puts declared jobs there, and so does a scheduler when it starts."
+            "manage.py sync_jobs puts declared jobs there, and make up runs it by itself."
         )
     younger = {one.entry for one in series if one.younger}
     if younger:
