@@ -127,7 +127,7 @@ class Override(models.Model):
         market = Market.objects.filter(pk=self.market_id).first()
         if market is None or self.date is None:
             return
-        beside = [one.said(market) for one in market.overrides.exclude(pk=self.pk)]
+        beside = [one.said(market) for one in market.overrides.all()]
         if wrong := verdict(self.said(market), market.calendar, beside):
             field, sentence = wrong
             raise ValidationError({field: sentence})
