@@ -1,10 +1,10 @@
 """Measure "open now?": `python -m benchmarks.open_now [--seconds 3]` prints what a question costs, and what it loads.
 
 Each subject is a fresh process that answers for New York again and again at instants of one day. Thor's includes
-everything that a question brings with it: markets and overrides are read from the database twice a second, the file of
-overrides is looked at, and an early close was entered. exchange_calendars is asked in the same run with instants that
-are pandas' own already, which is its cheapest form. Times are those of the process that asks, so that others on the
-machine do not count.
+everything that a question brings with it: markets and overrides are read from the database three times a second, the
+file of overrides is looked at, and an early close was entered. exchange_calendars is asked in the same run with
+instants that are pandas' own already, which is its cheapest form. Times are those of the process that asks, so that
+others on the machine do not count.
 """
 
 import argparse

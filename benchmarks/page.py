@@ -45,7 +45,7 @@ def _noise(conditions: dict[str, Any]) -> str:
     """Say which measurements had company: their timings are worse than they would be alone."""
     noisy = [f"{name} ({one['busy_cores']:g})" for name, one in conditions.items() if one["busy_cores"] > QUIET_CORES]
     if not noisy:
-        return "Nothing else was busy on the machine."
+        return "Nothing else was busy on the machine when these began."
     return (
         "Others kept cores busy when these began (how many), so their timings, the peers' as well, are worse than on a "
         f"quiet machine: {', '.join(noisy)}."

@@ -22,7 +22,7 @@ pytestmark = [
 #: No toggle and no first body is as late as this, in seconds, on whatever machine.
 HANGS = 10
 #: Where a leader is killed: seconds from a bell.
-AROUND = (-0.6, 0.02, 0.8)
+AROUND = (-0.6, 0.0, 0.01, 0.05, 0.8)
 #: Half past ten in New York, on a Tuesday.
 MORNING = datetime(2026, 6, 2, 14, 30, tzinfo=UTC)
 
@@ -55,15 +55,16 @@ def leader(bells: Bells) -> str:
 
 def test_each_bell_toggles_the_lines_of_its_market_and_no_others() -> None:
     # Slow enough for a machine that stands still for two seconds: the shortest window of all lasts an hour.
-    report = watch(25, speed=1500)
+    report = watch(40, speed=1500)
 
     sys.stdout.write(f"\n{report.text()}\n")
     assert report.wrong == []
-    assert len(report.toggled) == 25
-    assert len(report.fired) > 8
+    assert len(report.toggled) == 40
+    assert len(report.fired) > 15
     assert max(report.toggled + report.fired) < HANGS
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("bells", [(600,)], indirect=True)
 def test_a_leader_killed_around_a_bell_changes_nothing(bells: Bells) -> None:
     bells.begin()

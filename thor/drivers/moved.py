@@ -8,7 +8,8 @@ instant into the past, nobody would owe it any more:
     it has passed                                                     a row says that it was missed
     the close of an open session lies behind                          what runs at closes runs now
 
-All of it is told from what is in the database, so a leader that begins finds what its predecessor did not live to do.
+All but the third is told from what is in the database, so a leader that begins finds what its predecessor did not live
+to do. That a window had been ahead is known only to the leader under which the hours changed.
 """
 
 from collections.abc import Iterable, Mapping

@@ -284,7 +284,7 @@ def test_any_date_of_five_years_is_quick(schedule: None) -> None:
         asked(day)
         took.append(wall.process_time() - began)
 
-    assert max(took) < 15, "a date should take tens of milliseconds"
+    assert max(took) < 1.5, "a date should take tens of milliseconds"
 
 
 def test_before_migrate_the_command_says_what_to_do(tmp_path: Path) -> None:
