@@ -92,6 +92,8 @@ class Lead:
             (Timer(HOUR, patience=PATIENCE), lambda: horizon.short_horizons(self._turned_at)),
         )
         self._bells = Bells(now)
+        # The leader before is deposed: what it did not live to announce is announced at once.
+        transitions.resend_unhandled(now, at_once=True)
         self._take_hours(now)
 
     def turn(self) -> None:

@@ -8,6 +8,7 @@ it.
     process A   selects the rows that carry its claim: one       sends the signals, sets handled_at
     process B   selects the rows that carry its claim: none      has nothing to do
 
+A confirms its claim on a row right before it sends: if it was so slow that B has taken the row over, B sends.
 If A dies before it sets `handled_at`, its successor takes the row over at once, and anybody else after its
 claim has lapsed (`CLAIM_LIFE`), with one UPDATE that names the old state; so a signal is sent at least once,
 and receivers are idempotent. A row whose receiver raised is released and sent again within a second or so.
@@ -88,7 +89,6 @@ def bootstrap_open_markets(now: datetime) -> list[Transition]:
     away a session that had opened: that one closes now. Returns the transitions that were made up for, in
     order: few a market, however long the outage was; older ones are history that nobody can act upon any more.
     """
-    resend_unhandled(now, at_once=True)
     claim = uuid4()
     last = [_row(row, bell) for row, table in active_tables() for bell in last_bells(table, now)]
     missing = _without_known(last) + _closes_of_vanished(now)
@@ -165,13 +165,19 @@ def _take_over(now: datetime, claim: UUID, at_once: bool = False) -> int:
 
 def _send(claim: UUID, now: datetime) -> list[Transition]:
     rows = list(_mine(claim).select_related("market").order_by("at", "kind", "market__position"))
-    for row in rows:
-        if _deliver(row):
-            row.handled_at = now
-            _mine(claim).filter(pk=row.pk).update(handled_at=now)
-        else:
-            _mine(claim).filter(pk=row.pk).update(claimed_at=None)
-    return rows
+    return [row for row in rows if _send_one(row, _mine(claim).filter(pk=row.pk), now)]
+
+
+def _send_one(row: Transition, mine: QuerySet[Transition], now: datetime) -> bool:
+    """Send the signals of a row, unless somebody has taken it over meanwhile; tell whether they were sent."""
+    if not mine.update(claimed_at=Now()):
+        return False
+    if _deliver(row):
+        row.handled_at = now
+        mine.update(handled_at=now)
+    else:
+        mine.update(claimed_at=None)
+    return True
 
 
 def _mine(claim: UUID) -> QuerySet[Transition]:

@@ -1,6 +1,7 @@
 """Bells become rows and signals: once, late, again after a crash, and never a year of history."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from django.db.models.functions import Now
 from thor.markets.models import Market, Transition
 from thor.markets.phases import bells
 from thor.markets.sessions import sessions_of
+from thor.markets.signals import market_opened
 from thor.markets.transitions import bootstrap_open_markets, make_transitions, next_transition_at
 from thor.timing.phase import Phase
 
@@ -113,6 +115,17 @@ def test_a_row_that_another_process_is_sending_is_left_to_it(ear, only_new_york)
 
     assert make_transitions(BELL + timedelta(minutes=1), BELL + timedelta(minutes=2)) == []
     assert ear.heard == []
+
+
+def test_a_row_that_was_taken_over_meanwhile_is_left_to_its_new_sender(ear, only_new_york):
+    def take_over_the_rest(**_: Any) -> None:
+        Transition.objects.exclude(kind="opened").update(claim=uuid4())
+
+    market_opened.connect(take_over_the_rest)
+    make_transitions(BEFORE, BELL)
+    market_opened.disconnect(take_over_the_rest)
+
+    assert ear.bells("usa") == ["opened"]
 
 
 def test_yesterdays_unhandled_row_is_not_news_any_more(ear, only_new_york):
