@@ -19,7 +19,7 @@ from thor.marketdata.feeds.port import Feed
 from thor.marketdata.symbols import canonical
 from thor.marketdata.ticks import TickBatch
 
-COLUMNS = ("at", "price", "size", "bid", "ask", "cumulative")
+COLUMNS = ("at", "price", "size", "bid", "ask", "bid_size", "ask_size", "cumulative")
 
 
 def named(batch: TickBatch) -> list[str]:

@@ -32,6 +32,8 @@ ROW = np.dtype(
         ("ticks", "i8"),
         ("bid", "f8"),
         ("ask", "f8"),
+        ("bid_size", "f8"),
+        ("ask_size", "f8"),
         ("bid_at", "i8"),
         ("ask_at", "i8"),
     ]
@@ -69,10 +71,10 @@ def fold(batch: TickBatch) -> Folded:
     rows["minute"] = minute[starts]
     rows["ticks"] = np.diff(starts, append=len(code))
     clear_trades(rows)
-    for side, column in (("bid", batch.bid), ("ask", batch.ask)):
-        rows[side], rows[f"{side}_at"] = np.nan, EARLIEST
+    clear_quotes(rows)
+    for side, column, sizes in (("bid", batch.bid, batch.bid_size), ("ask", batch.ask, batch.ask_size)):
         if not np.isnan(column).all():
-            _fold_quotes(rows, starts, at, _taken(column, order), side)
+            _fold_quotes(rows, starts, at, _taken(column, order), _taken(sizes, order), side)
     price, size = _taken(batch.price, order), _taken(batch.size, order)
     turnover = _fold_trades(rows, starts, at, price, size)
     return Folded(code[starts], rows, turnover)
@@ -83,6 +85,12 @@ def clear_trades(rows: NDArray[Any]) -> None:
     for figure in ("open", "high", "low", "close"):
         rows[figure] = np.nan
     rows["open_at"], rows["close_at"] = LATEST, EARLIEST
+
+
+def clear_quotes(rows: NDArray[Any]) -> None:
+    """Set both sides of the quote to "none yet": any quote is later."""
+    for side in ("bid", "ask"):
+        rows[side], rows[f"{side}_size"], rows[f"{side}_at"] = np.nan, np.nan, EARLIEST
 
 
 def _order(code: Ints, at: Ints) -> Ints | None:
@@ -106,14 +114,14 @@ def _starts(code: Ints, minute: Ints) -> Ints:
     return np.concatenate(([0], np.flatnonzero(edge) + 1))
 
 
-def _fold_quotes(rows: NDArray[Any], starts: Ints, at: Ints, column: Floats, side: str) -> None:
-    """Set the last known value of one side of the quote in each group, and its time."""
+def _fold_quotes(rows: NDArray[Any], starts: Ints, at: Ints, column: Floats, sizes: Floats, side: str) -> None:
+    """Set the last known value of one side of the quote in each group, its size and its time."""
     known = np.flatnonzero(~np.isnan(column))
     last = np.searchsorted(known, np.append(starts[1:], len(column))) - 1
     has = last >= 0
     has[has] = known[last[has]] >= starts[has]
-    rows[side][has] = column[known[last[has]]]
-    rows[f"{side}_at"][has] = at[known[last[has]]]
+    places = known[last[has]]
+    rows[side][has], rows[f"{side}_size"][has], rows[f"{side}_at"][has] = column[places], sizes[places], at[places]
 
 
 def _fold_trades(rows: NDArray[Any], starts: Ints, at: Ints, price: Floats, size: Floats) -> NDArray[np.object_]:

@@ -8,7 +8,7 @@ edits keeps the edit, also across later migrates; a row that an operator deletes
 from dataclasses import dataclass
 from typing import Any
 
-from thor.marketdata.models import Instrument
+from thor.marketdata.models import Instrument, Target
 from thor.marketdata.symbols import ALIASES
 
 
@@ -41,6 +41,10 @@ FUTURES = (
     Future("ZB", "30-year T-bond", "0.03125", "31.25", 5, "30", "5", "30", inverted=True),
 )
 
+#: Distance of target and stop from the entry; futures that are not named have the usual one.
+TARGETS = {"YM": ("points", "200"), "ES": ("points", "25"), "NQ": ("percent", "0.5"), "SI": ("points", "0.5")}
+USUAL_TARGET = ("percent", "0.5")
+
 EQUITIES = {
     "SPY": "SPDR S&P 500 ETF",
     "QQQ": "Invesco QQQ Trust",
@@ -56,6 +60,7 @@ def install_instruments(*, using: str = "default") -> int:
     present = set(Instrument.objects.using(using).values_list("symbol", flat=True))
     missing = [row for row in in_the_box() if row["symbol"] not in present]
     Instrument.objects.using(using).bulk_create([Instrument(**row) for row in missing], ignore_conflicts=True)
+    _install_targets({row["symbol"] for row in missing}, using)
     return len(missing)
 
 
@@ -67,6 +72,18 @@ def in_the_box() -> list[dict[str, Any]]:
     ]
     coin = {"symbol": "BTCUSD", "venue": "crypto", "kind": "crypto", "name": "Bitcoin in US dollars"}
     return [{**row, "sort_order": place} for place, row in enumerate([*rows, coin], start=1)]
+
+
+def _install_targets(symbols: set[str], using: str) -> None:
+    """Give every new future its offsets; those of instruments that were there before are the operator's."""
+    new = Instrument.objects.using(using).filter(symbol__in=symbols, kind="future")
+    targets = [Target(instrument=row, **_offsets(row.symbol)) for row in new]
+    Target.objects.using(using).bulk_create(targets, ignore_conflicts=True)
+
+
+def _offsets(symbol: str) -> dict[str, str]:
+    mode, offset = TARGETS.get(symbol, USUAL_TARGET)
+    return {"mode": mode, "high": offset, "low": offset}
 
 
 def _future(future: Future) -> dict[str, Any]:
@@ -83,4 +100,6 @@ def _future(future: Future) -> dict[str, Any]:
         "threshold": future.plain,
         "signal_weight": future.weight,
         "inverted": future.inverted,
+        "captured": True,
+        "ribbon": True,
     }

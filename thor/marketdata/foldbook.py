@@ -1,20 +1,22 @@
 """What one pass of intraday works on: the minutes, the totals, how far it has read, and what it has finished.
 
 The book is read from Redis, worked on in memory, and written back whole (`foldstore`), or not at all. It is pure but
-for `load`, through which it asks for a minute that it needs.
+for `load`, through which it asks for a minute that it needs, and `session_of`, which knows the venue's calendar.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thor.marketdata import bars, volume
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.closed import ClosedBar
 from thor.marketdata.minutes import MinuteTable
 from thor.marketdata.ticks import TickBatch, concatenate
-from thor.marketdata.totals import DAY, Totals
+from thor.marketdata.totals import DAY, Side, Totals
 
 #: For how long (data time) a closed minute is kept, so that a late tick still amends its bar.
 AMEND_FOR = 15 * MINUTE
@@ -53,13 +55,18 @@ class Tally:
 
 @dataclass(slots=True)
 class Book:
-    """See the module; `known` are the minutes that exist in the store, `tables` those that were needed so far."""
+    """See the module; `known` are the minutes that exist in the store, `tables` those that were needed so far.
+
+    `session` holds the figures of the running session so far, as one table whose "minute" is the open of the session.
+    """
 
     place: Place
     totals: Totals
     baseline: volume.Baseline
     known: set[int]
     load: Callable[[int], MinuteTable]
+    session_of: Callable[[int], int | None] = lambda minute: None
+    session: MinuteTable | None = None
     tables: dict[int, MinuteTable] = field(default_factory=dict)
     retired: set[int] = field(default_factory=set)
     closed: list[ClosedBar] = field(default_factory=list)
@@ -113,7 +120,7 @@ class Book:
             self.close(max(self.place.unsent) + MINUTE)
         self.retired |= self.known | set(self.tables)
         self.known, self.tables = set(), {}
-        self.totals, self.baseline = Totals(), {}
+        self.totals, self.baseline, self.session = Totals(), {}, None
         self.place = Place(self.place.cursor, batch.run, batch.source, batch.first)
         self.tally.runs += 1
 
@@ -140,9 +147,19 @@ class Book:
             here = folded.rows["minute"] == minute
             names = [batch.symbols[code] for code in folded.code[here]]
             self._table(minute).absorb(names, folded.rows[here], folded.turnover[here])
+            self._follow_session(minute, names, folded.rows[here], folded.turnover[here])
             for pending in (self.place.unsent, self.place.uncounted):
                 if minute not in pending:
                     pending.append(minute)
+
+    def _follow_session(self, minute: int, names: list[str], rows: NDArray[Any], turnover: NDArray[np.object_]) -> None:
+        """Add a minute's rows to the figures of its session; a newer session begins afresh, an older one is over."""
+        opened = self.session_of(minute)
+        if opened is None or (self.session is not None and opened < self.session.minute):
+            return
+        if self.session is None or opened > self.session.minute:
+            self.session = MinuteTable(opened)
+        self.session.absorb(names, rows, turnover)
 
     def _in_time(self, batch: TickBatch) -> TickBatch:
         """Leave out, and count, the ticks of minutes that are not kept any more."""
@@ -179,6 +196,9 @@ class Book:
         for minute in due:
             for symbol, size, price, price_at in self._table(minute).uncounted():
                 self.totals.count(symbol, minute // DAY, size, price, price_at)
+            for name, sides in (("bid", self.totals.bids), ("ask", self.totals.asks)):
+                for symbol, price, quoted, at in self._table(minute).quoted(name):
+                    self.totals.quote(sides, symbol, Side(price, quoted, at))
         self.place.uncounted = [minute for minute in self.place.uncounted if minute not in set(due)]
 
     def _retire(self, watermark: int) -> None:

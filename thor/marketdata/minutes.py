@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thor.marketdata.bars import EARLIEST, ROW, clear_trades
+from thor.marketdata.bars import ROW, clear_quotes, clear_trades
 from thor.marketdata.closed import ClosedBar, from_row
 
 #: A row of the fold, and what has been handed on of it: ticks in the last bar sent, volume already in the totals.
@@ -38,7 +38,7 @@ class MinuteTable:
         _take(mine, rows, last, "close", "close_at")
         for side in ("bid", "ask"):
             newer = ~np.isnan(rows[side]) & (rows[f"{side}_at"] >= mine[f"{side}_at"])
-            _take(mine, rows, newer, side, f"{side}_at")
+            _take(mine, rows, newer, side, f"{side}_size", f"{side}_at")
         mine["high"] = np.fmax(mine["high"], rows["high"])
         mine["low"] = np.fmin(mine["low"], rows["low"])
         for sum_of in ("volume", "trades", "ticks"):
@@ -64,6 +64,21 @@ class MinuteTable:
             yield symbols[place], volume - counted, price, price_at
         self.rows["counted"] = self.rows["volume"]
 
+    def traded(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Give (symbol, figures by name as in KEPT) of every symbol that has traded."""
+        symbols = list(self.place)
+        known = np.flatnonzero(self.rows["trades"] > 0)
+        for place, row in zip(known, self.rows[known].tolist(), strict=True):
+            yield symbols[place], dict(zip(KEPT.names or (), row, strict=True))
+
+    def quoted(self, side: str) -> Iterator[tuple[str, float, float | None, int]]:
+        """Give (symbol, price, size if it is known, time in ns) of one side, "bid" or "ask", where there is one."""
+        symbols = list(self.place)
+        known = np.flatnonzero(~np.isnan(self.rows[side]))
+        columns = self.rows[known][[side, f"{side}_size", f"{side}_at"]].tolist()
+        for place, (price, size, at) in zip(known, columns, strict=True):
+            yield symbols[place], price, None if size != size else size, at
+
     def encode(self) -> bytes:
         """Return the bytes that are kept in Redis."""
         header = json.dumps({"symbols": list(self.place), "turnover": self.turnover.tolist()}).encode()
@@ -76,8 +91,7 @@ class MinuteTable:
             blank = np.zeros(len(new), KEPT)
             blank["minute"] = self.minute
             clear_trades(blank)
-            for side in ("bid", "ask"):
-                blank[side], blank[f"{side}_at"] = np.nan, EARLIEST
+            clear_quotes(blank)
             self.rows = np.concatenate((self.rows, blank))
             self.turnover = np.concatenate((self.turnover, np.zeros(len(new), object)))
         return np.array([self.place[symbol] for symbol in symbols], np.int64)
@@ -88,6 +102,8 @@ def decode(minute: int, raw: bytes) -> MinuteTable:
     table = MinuteTable(minute)
     (length,) = struct.unpack_from("<I", raw)
     header = json.loads(raw[4 : 4 + length])
+    if len(raw) - 4 - length != len(header["symbols"]) * KEPT.itemsize:
+        return table  # written by another version: what it knew is in the bars that were sent
     table.place = {symbol: place for place, symbol in enumerate(header["symbols"])}
     table.rows = np.frombuffer(raw, KEPT, offset=4 + length).copy()
     table.turnover = np.array(header["turnover"], object)

@@ -1,7 +1,7 @@
 """The latest snapshot of each symbol, as the publisher writes it beside the stream.
 
-A snapshot is JSON: symbol, last, bid, ask, size, volume (of the UTC day so far), at (exchange time, ISO), venue and
-source.
+A snapshot is JSON: symbol, last, bid, ask, bid_size, ask_size, size, volume (of the UTC day so far), at (exchange time,
+ISO), venue and source.
 """
 
 import json
@@ -62,6 +62,8 @@ class Snapshots:
             "last": _last(batch.price[mine], before.get("last")),
             "bid": _last(batch.bid[mine], before.get("bid")),
             "ask": _last(batch.ask[mine], before.get("ask")),
+            "bid_size": _last(batch.bid_size[mine], before.get("bid_size")),
+            "ask_size": _last(batch.ask_size[mine], before.get("ask_size")),
             "size": _last(batch.size[mine], before.get("size")),
             "volume": _volume(batch, mine, before, at),
             "at": at.isoformat(),

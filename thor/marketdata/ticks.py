@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 WIRE_VERSION = 1
-_FLOAT_COLUMNS = ("price", "size", "bid", "ask", "cumulative")
+_FLOAT_COLUMNS = ("price", "size", "bid", "ask", "bid_size", "ask_size", "cumulative")
 
 
 class UnreadableBatch(ThorError):
@@ -30,10 +30,10 @@ class TickBatch:
     """Ticks of one venue in the order in which the source gave them; all columns have shape (n,).
 
     `code` indexes `symbols`. `at` is exchange time in ns since the epoch, UTC. A trade has a price; a quote has none
-    (NaN) and carries `bid`, `ask` or both; a trade may carry them too. `size` is what was traded, or NaN where the
-    source only gives `cumulative`, the volume of the day so far. `watermark` is the promise that every tick before
-    this data time (ns) has been published with this batch or before it. `first` numbers the first tick within the
-    venue's run of publication; the others follow without a gap.
+    (NaN) and carries `bid`, `ask` or both; a trade may carry them too. `bid_size` and `ask_size` are what was quoted at
+    them. `size` is what was traded, or NaN where the source only gives `cumulative`, the volume of the day so far.
+    `watermark` is the promise that every tick before this data time (ns) has been published with this batch or before
+    it. `first` numbers the first tick within the venue's run of publication; the others follow without a gap.
     """
 
     symbols: tuple[str, ...]
@@ -43,6 +43,8 @@ class TickBatch:
     size: Floats
     bid: Floats
     ask: Floats
+    bid_size: Floats
+    ask_size: Floats
     cumulative: Floats
     watermark: int
     source: str
@@ -83,12 +85,21 @@ def make(
     size: Sequence[float] | Floats | None = None,
     bid: Sequence[float] | Floats | None = None,
     ask: Sequence[float] | Floats | None = None,
+    bid_size: Sequence[float] | Floats | None = None,
+    ask_size: Sequence[float] | Floats | None = None,
     cumulative: Sequence[float] | Floats | None = None,
 ) -> TickBatch:
     """Return a batch; columns that are left out are unknown (NaN) throughout."""
     stamps = np.asarray(at, dtype=np.int64)
     unknown = np.full(len(stamps), np.nan)
-    given = {"size": size, "bid": bid, "ask": ask, "cumulative": cumulative}
+    given = {
+        "size": size,
+        "bid": bid,
+        "ask": ask,
+        "bid_size": bid_size,
+        "ask_size": ask_size,
+        "cumulative": cumulative,
+    }
     known: dict[str, Any] = {
         name: np.asarray(unknown if part is None else part, np.float64) for name, part in given.items()
     }

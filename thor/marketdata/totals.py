@@ -1,14 +1,15 @@
-"""Keep the last price and the volume of the UTC day of each symbol, and note them down at every minute (pure).
+"""Keep the last price, the quote and the day's volume of each symbol, and note them down at every minute (pure).
 
-A mark of minute M holds everything that the feed published before it promised M, and nothing that was traded at or
-after M. It is made while ticks are folded, not when the job that stores it runs, so it does not depend on that job.
-A tick that comes late for its minute counts in the next mark.
+A mark of minute M holds everything that the feed published before it promised M, and nothing that was traded or quoted
+at or after M. It is made while ticks are folded, not when the job that stores it runs, so it does not depend on that
+job. A tick that comes late for its minute counts in the next mark.
 """
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
-from thor.marketdata.bars import MINUTE
+from thor.marketdata.bars import EARLIEST, MINUTE
 
 DAY = 1440 * MINUTE
 
@@ -24,13 +25,26 @@ class Total:
 
 
 @dataclass(slots=True)
+class Side:
+    """One side of the quote as it was last: price, size (either may be None) and the time in ns."""
+
+    price: float | None = None
+    size: float | None = None
+    at: int = EARLIEST
+
+
+@dataclass(slots=True)
 class Totals:
-    """All symbols of a venue."""
+    """All symbols of a venue; `changed` where something was counted since they were read."""
 
     of: dict[str, Total] = field(default_factory=dict)
+    bids: dict[str, Side] = field(default_factory=dict)
+    asks: dict[str, Side] = field(default_factory=dict)
+    changed: bool = True
 
     def count(self, symbol: str, day: int, volume: int, price: float, price_at: int) -> None:
         """Add what was traded on a day; what belongs to a day that is over changes nothing."""
+        self.changed = True
         total = self.of.get(symbol)
         if total is None or day > total.day:
             self.of[symbol] = Total(day, volume, price, price_at)
@@ -39,10 +53,19 @@ class Totals:
             if price_at >= total.price_at:
                 total.price, total.price_at = price, price_at
 
+    def quote(self, sides: dict[str, Side], symbol: str, side: Side) -> None:
+        """Note one side of the quote (of `bids` or `asks`), unless a later one is known."""
+        if symbol not in sides or side.at >= sides[symbol].at:
+            sides[symbol] = side
+            self.changed = True
+
     def mark(self, minute: int) -> bytes | None:
-        """Return the mark of a minute (ns): every symbol that has traded on the day that ends or runs at it."""
+        """Return the mark of a minute (ns): every symbol that has traded on the day that ends or runs at it.
+
+        A row is symbol, price, volume in units, bid, ask, bid size, ask size; what was never quoted is null.
+        """
         day = (minute - 1) // DAY
-        rows = [(symbol, total.price, total.volume) for symbol, total in self.of.items() if total.day == day]
+        rows = [self._row(symbol, total) for symbol, total in self.of.items() if total.day == day]
         return json.dumps({"minute": minute, "rows": rows}).encode() if rows else None
 
     def newest_day(self) -> int:
@@ -51,9 +74,24 @@ class Totals:
 
     def encode(self) -> bytes:
         """Return the bytes that are kept in Redis."""
-        return json.dumps({s: (t.day, t.volume, t.price, t.price_at) for s, t in self.of.items()}).encode()
+        found: dict[str, Any] = {"of": {s: (t.day, t.volume, t.price, t.price_at) for s, t in self.of.items()}}
+        for name, sides in (("bids", self.bids), ("asks", self.asks)):
+            found[name] = {symbol: (side.price, side.size, side.at) for symbol, side in sides.items()}
+        return json.dumps(found).encode()
+
+    def _row(self, symbol: str, total: Total) -> list[Any]:
+        bid, ask = self.bids.get(symbol, Side()), self.asks.get(symbol, Side())
+        return [symbol, total.price, total.volume, bid.price, ask.price, bid.size, ask.size]
 
 
 def decode(raw: bytes | None) -> Totals:
     """Return the totals that `encode` wrote; none yet, where there is nothing."""
-    return Totals({symbol: Total(*parts) for symbol, parts in json.loads(raw).items()} if raw else {})
+    found = json.loads(raw) if raw else {}
+    if not found or "of" not in found:
+        return Totals()
+    return Totals(
+        of={symbol: Total(*parts) for symbol, parts in found["of"].items()},
+        bids={symbol: Side(*parts) for symbol, parts in found["bids"].items()},
+        asks={symbol: Side(*parts) for symbol, parts in found["asks"].items()},
+        changed=False,
+    )

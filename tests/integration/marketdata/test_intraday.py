@@ -13,6 +13,8 @@ from thor.marketdata.bars import MINUTE
 from thor.marketdata.foldbook import AMEND_FOR
 from thor.marketdata.services import intraday
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
 VENUE = "us_equities"
 T0 = ns("2026-03-02T14:30")
 

@@ -12,6 +12,8 @@ from thor.marketdata.bars import MINUTE
 from thor.marketdata.foldbook import AMEND_FOR, Book, Place
 from thor.marketdata.ticks import TickBatch, make
 
+#: What a mark says of the quote of a symbol that has none: bid, ask and their sizes.
+UNQUOTED = (None, None, None, None)
 T0 = 1_381_152_600 * 10**9
 
 
@@ -87,7 +89,10 @@ def test_a_late_tick_counts_in_the_next_mark() -> None:
     kept.take(ticks(1, MINUTE + 1, ("SPY", 6, 12.0, 4.0)))
     kept.take(ticks(2, 2 * MINUTE))
 
-    assert [mark["rows"] for mark in kept.marks] == [[["SPY", 10.0, 10**8]], [["SPY", 12.0, 5 * 10**8]]]
+    assert [mark["rows"] for mark in kept.marks] == [
+        [["SPY", 10.0, 10**8, *UNQUOTED]],
+        [["SPY", 12.0, 5 * 10**8, *UNQUOTED]],
+    ]
 
 
 def test_a_tick_that_is_too_late_is_counted_and_changes_nothing() -> None:
@@ -128,7 +133,7 @@ def test_a_new_run_closes_what_was_open_and_starts_afresh_also_back_in_time() ->
     kept.take(ticks(0, MINUTE, ("SPY", 1, 20.0, 1.0), run="another"))
 
     assert sorted(bar.close for bar in kept.bars.values()) == [10, 20]
-    assert [mark["rows"] for mark in kept.marks] == [[["SPY", 20.0, 10**8]]]
+    assert [mark["rows"] for mark in kept.marks] == [[["SPY", 20.0, 10**8, *UNQUOTED]]]
 
 
 def test_a_minute_without_trades_makes_no_bar_and_a_quiet_symbol_keeps_its_mark() -> None:
@@ -136,7 +141,7 @@ def test_a_minute_without_trades_makes_no_bar_and_a_quiet_symbol_keeps_its_mark(
     kept.take(ticks(0, 3 * MINUTE, ("SPY", 1, 10.0, 1.0)))
 
     assert len(kept.bars) == 1
-    assert [mark["rows"] for mark in kept.marks] == [[["SPY", 10.0, 10**8]]] * 3
+    assert [mark["rows"] for mark in kept.marks] == [[["SPY", 10.0, 10**8, *UNQUOTED]]] * 3
 
 
 def test_a_new_day_starts_its_volume_from_nothing_and_silence_makes_no_marks() -> None:
@@ -147,8 +152,8 @@ def test_a_new_day_starts_its_volume_from_nothing_and_silence_makes_no_marks() -
     )
 
     first, *others = kept.marks
-    assert first == {"minute": T0 + midnight, "rows": [["SPY", 10.0, 10**8]]}
-    assert others[0] == {"minute": T0 + midnight + 61 * MINUTE, "rows": [["SPY", 11.0, 2 * 10**8]]}
+    assert first == {"minute": T0 + midnight, "rows": [["SPY", 10.0, 10**8, *UNQUOTED]]}
+    assert others[0] == {"minute": T0 + midnight + 61 * MINUTE, "rows": [["SPY", 11.0, 2 * 10**8, *UNQUOTED]]}
     assert len(others) == 540
 
 

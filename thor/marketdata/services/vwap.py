@@ -6,9 +6,11 @@ does not depend on when, how often, or in how many pieces this runs.
 
 import json
 from datetime import UTC, datetime
-from typing import Any, cast
+from decimal import Decimal
+from typing import Any, Final, cast
 
 from django.db import transaction
+from django.db.models import Q
 
 from thor.connections import redis_client
 from thor.marketdata import closed, keys
@@ -16,9 +18,14 @@ from thor.marketdata.models import Instrument, VwapSample
 from thor.marketdata.services import intraday
 from thor.marketdata.upsert import upsert
 
+#: Whose minutes are stored: an open is captured from the sample of its minute.
+WANTED: Final = Q(sampled=True) | Q(captured=True)
 #: Minutes stored in one transaction, and rows in one statement.
 MINUTES = 120
 ROWS = 2000
+
+#: The end of a mark's row.
+_QUOTE: Final = ("bid", "ask", "bid_size", "ask_size")
 
 
 def sample_minute(*, market: str, at: datetime, first_at: datetime | None = None) -> dict[str, Any]:
@@ -29,7 +36,7 @@ def sample_minute(*, market: str, at: datetime, first_at: datetime | None = None
     """
     step = intraday.step_once(market=market, at=at)
     client = redis_client()
-    instruments = dict(Instrument.objects.filter(venue=market, active=True, sampled=True).values_list("symbol", "id"))
+    instruments = dict(Instrument.objects.filter(WANTED, venue=market, active=True).values_list("symbol", "id"))
     minutes = samples = 0
     through = None
     while True:
@@ -55,16 +62,22 @@ def _rows(marks: list[bytes], instruments: dict[str, int], at: datetime) -> list
     rows = {}
     for mark in marks:
         minute_at = _minute(mark)
-        for symbol, price, volume in json.loads(mark)["rows"]:
+        for symbol, price, volume, *quote in json.loads(mark)["rows"]:
             if symbol in instruments:
+                sides = dict(zip(_QUOTE, quote, strict=False))
                 rows[symbol, minute_at] = {
                     "instrument_id": instruments[symbol],
                     "minute_at": minute_at,
                     "last_price": closed.exact(price),
                     "cumulative_volume": closed.in_units(volume),
+                    **{name: _known(sides.get(name)) for name in _QUOTE},
                     "captured_at": at,
                 }
     return [rows[key] for key in sorted(rows)]  # in one order everywhere, so that two passes cannot deadlock
+
+
+def _known(figure: float | None) -> Decimal | None:
+    return None if figure is None else closed.exact(figure)
 
 
 def _minute(mark: bytes) -> datetime:
