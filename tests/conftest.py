@@ -35,11 +35,13 @@ def redis_client() -> Iterator[redis.Redis]:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
-    """Let no test see markets that another test's transaction has rolled back."""
+    """Let no test see markets that another test's transaction has rolled back, or incidents that it has counted."""
+    from thor.marketdata import incidents
     from thor.markets import registry, transitions
 
     registry.forget()
     transitions._quiet.clear()
+    incidents.forget()
     yield
     registry.forget()
     transitions._quiet.clear()
