@@ -51,6 +51,7 @@ class SessionCapture(models.Model):
         constraints = [
             models.UniqueConstraint(fields=("market", "session_date"), name="marketdata_capture_once_a_session")
         ]
+        indexes = [models.Index(fields=("-session_date", "market"), name="marketdata_session_newest")]
 
     def __str__(self) -> str:
         return f"{self.market} {self.session_date:%F}"

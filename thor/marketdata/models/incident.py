@@ -37,7 +37,10 @@ class FeedIncident(models.Model):
 
     class Meta:
         ordering = ("-last_at",)
-        indexes = [models.Index(fields=("venue", "last_at"), name="marketdata_incident_venue")]
+        indexes = [
+            models.Index(fields=("venue", "last_at"), name="marketdata_incident_venue"),
+            models.Index(fields=("-last_at", "-id"), name="marketdata_incident_newest"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=("venue", "symbol", "kind"),

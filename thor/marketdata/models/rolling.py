@@ -31,6 +31,7 @@ class TwentyFourHour(models.Model):
 
     class Meta:
         ordering = ("-session_date", "instrument")
+        indexes = [models.Index(fields=("-session_date", "instrument"), name="marketdata_rolling_newest")]
         constraints = [
             models.UniqueConstraint(fields=("instrument", "session_date"), name="marketdata_rolling_once_a_day")
         ]

@@ -1,0 +1,36 @@
+"""Find instruments by whatever people call them."""
+
+from thor.errors import ThorError
+from thor.marketdata.models import Instrument
+from thor.marketdata.symbols import canonical
+
+
+class UnknownSymbol(ThorError):
+    """No instrument is called so."""
+
+
+def find_instrument(written: str) -> Instrument:
+    """Return the instrument of this symbol, in any of its spellings; raise `UnknownSymbol`."""
+    return find_instruments([written])[0]
+
+
+def find_instruments(written: list[str]) -> list[Instrument]:
+    """Return the instruments of these symbols in their order, each once; raise `UnknownSymbol` for the first unknown.
+
+    The symbol itself is looked for before its other spellings: `canonical`'s, then those of the rows.
+    """
+    names = {text: canonical(text) for text in written}
+    known = {row.symbol: row for row in Instrument.objects.filter(symbol__in={*names, *names.values()})}
+    aliases = {} if known.keys() >= set(names.values()) else _by_alias()
+    found = {}
+    for text, symbol in names.items():
+        row = known.get(text) or known.get(symbol) or aliases.get(symbol)
+        if row is None:
+            raise UnknownSymbol(f"{text!r} is no instrument; /api/v1/instruments and the admin list them.")
+        found[row.pk] = row
+    return list(found.values())
+
+
+def _by_alias() -> dict[str, Instrument]:
+    rows = Instrument.objects.exclude(aliases=[])
+    return {canonical(alias, {}): row for row in rows for alias in row.aliases}
