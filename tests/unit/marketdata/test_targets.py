@@ -47,7 +47,7 @@ def test_without_an_entry_or_offsets_there_are_no_targets() -> None:
 
 def test_a_level_that_is_rounded_onto_the_entry_is_none() -> None:
     assert levels_of(D(100), target("points", "0.004"), 2) is None
-    assert levels_of(D("100.6"), target("points", "0.3"), 0) is None
+    assert levels_of(D("100.4"), target("points", "0.05"), 0) is None
     assert levels_of(D("100.25"), target("points", "1"), 0) == Levels(D(101), D(99))
 
 
