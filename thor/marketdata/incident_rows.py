@@ -62,6 +62,8 @@ def write(episodes: Sequence[Episode]) -> None:
         for start in range(0, len(counted), _ROWS):
             _add(counted[start : start + _ROWS], using)
         for episode in episodes:
+            if episode.detail and not episode.count:
+                _open(episode).update(detail=episode.detail, last_at=episode.last_at)
             if episode.ended_at is not None:
                 _open(episode).update(ended_at=episode.ended_at)
 

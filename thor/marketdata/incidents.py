@@ -70,7 +70,10 @@ _memory = _Memory()
 def report(
     venue: str, kind: str, symbol: str = "", *, source: str = "", at: datetime, count: int = 1, detail: str = ""
 ) -> None:
-    """Add `count` to the open incident of this venue, symbol and kind, or begin one; `at` is data time."""
+    """Add `count` to the open incident of this venue, symbol and kind, or begin one; `at` is data time.
+
+    With a count of nothing the detail of an open incident changes, and none begins.
+    """
     _keep(Episode(venue, symbol[:32], str(kind), source[:16], at, at, max(count, 0), detail[:_LONGEST_DETAIL]))
 
 

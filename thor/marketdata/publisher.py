@@ -5,6 +5,9 @@ takeover or an outage of Redis, continues from there: nothing is lost, nothing i
 
     A: reads [10:00, 10:01) | frozen ......... | wakes, publishes -> refused: the position has moved
     B:                      | takes the lease, reads [10:00, 10:01), publishes
+
+Between reading and publishing stands the guard (`guard.Guard`), whose knowledge is written with the batch as well. What
+it has found is reported when the batch is published, so that what is read twice is counted once.
 """
 
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from thor.marketdata.bars import MINUTE
 from thor.marketdata.events import emit
 from thor.marketdata.feeds.port import Feed
 from thor.marketdata.foldbook import AMEND_FOR
+from thor.marketdata.guard import Finding, Guard, on_time
 from thor.marketdata.quotes import Snapshots
 from thor.marketdata.stream import NotTheFeeder, Position
 from thor.marketdata.ticks import TickBatch
@@ -50,6 +54,9 @@ class Publisher:
         """Prepare; nothing is sent before the first turn."""
         self.feed, self.venue = feed, feed.venue
         self.leading = False
+        self.guard = Guard()
+        #: Every symbol that came in while this process fed the venue.
+        self.seen: set[str] = set()
         self._client, self._token, self._begin = client, token, begin
         self._lease = RedisLease(client, keys.feed_lease(feed.venue))
         self._snapshots = Snapshots(feed.venue)
@@ -76,6 +83,7 @@ class Publisher:
         self._position, self._since = None, None
         self.leading = False
         self._snapshots.forget()
+        self.guard.forget()
 
     def stop(self) -> None:
         """Give the lease up at once, so that a standby need not wait for it to expire."""
@@ -95,10 +103,12 @@ class Publisher:
         until = min(now, since + STRETCH)
         if until <= since:
             return False
-        batch = self.feed.read(since, until)
+        batch, ahead = on_time(self.feed.read(since, until), now)
         if len(batch) or self._watermark_due(since, batch.watermark, quiet):
+            # Also where the guard lets none of the ticks pass: else they would be read, and judged, again.
             for part in _parts(batch):
-                self._send(part)
+                self._send(part, ahead)
+                ahead = []
             self._quiet_turns = 0
         return until < now
 
@@ -112,6 +122,8 @@ class Publisher:
             self._since = now
         if known is not None and known.run != self._begin.run:
             self._snapshots.clear(self._client)
+        elif known is not None:
+            self.guard.resume(stream.held(self._client, self.venue))
         self.leading = True
         emit(
             "thor.feed.started",
@@ -130,20 +142,32 @@ class Publisher:
         self._quiet_turns += 1
         return self._quiet_turns >= quiet or watermark // MINUTE > since // MINUTE
 
-    def _send(self, batch: TickBatch) -> None:
+    def _send(self, batch: TickBatch, ahead: list[Finding]) -> None:
         known = self._position
         same = known is not None and known.run == self._begin.run
-        stamped = batch.stamped(run=self._begin.run, first=known.sequence if known and same else 0)
-        self._snapshots.resume(self._client, batch.symbols, batch.source)
+        self._learn(batch)
+        judged = self.guard.judge(batch)
+        good = judged.batch.stamped(run=self._begin.run, first=known.sequence if known and same else 0)
         self._position = stream.publish(
             self._client,
             self.venue,
-            stamped,
+            good,
             token=self._token,
             after=known,
-            quotes=self._snapshots.update(stamped),
+            quotes=self._snapshots.update(good, getattr(self.feed, "reference", None)),
+            held=judged.held,
+            ticked=int(good.at.max()) if len(good) else None if same else self._since,
         )
         self._since = batch.watermark
+        judged.findings += ahead
+        judged.report(self.venue)
+
+    def _learn(self, batch: TickBatch) -> None:
+        """Take over what was published of symbols that are new to this process."""
+        self.seen.update(batch.symbols)
+        self._snapshots.resume(self._client, batch.symbols, batch.source)
+        new = [symbol for symbol in batch.symbols if not self.guard.knows(symbol)]
+        self.guard.learn(self._snapshots.last_prices(new))
 
 
 def _parts(batch: TickBatch) -> list[TickBatch]:

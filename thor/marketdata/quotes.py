@@ -1,21 +1,27 @@
 """The latest snapshot of each symbol, as the publisher writes it beside the stream.
 
-A snapshot is JSON: symbol, last, bid, ask, bid_size, ask_size, size, volume (of the UTC day so far), at (exchange time,
-ISO), venue and source.
+A snapshot is JSON: symbol, last and last_at (price and exchange time of the last trade), bid, ask, bid_size, ask_size,
+size, volume (of the UTC day so far), at (exchange time of the last tick), venue and source; times are ISO. Where the
+source itself knows them, previous_close, open, high, low, high_52w and low_52w come with it, as the source says them.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import redis
 
 from thor.marketdata import keys
-from thor.marketdata.ticks import Floats, TickBatch
+from thor.marketdata.ticks import Floats, Ints, TickBatch
 
 Snapshot = dict[str, Any]
+#: What a source may know of a symbol beside its ticks: `feed.reference[symbol]` holds some of these.
+REFERENCE: Final = ("previous_close", "open", "high", "low", "high_52w", "low_52w")
+
+_KEPT: Final = ("bid", "ask", "bid_size", "ask_size", "size")
+_DAY: Final = 86_400 * 10**9
 
 
 class Snapshots:
@@ -36,6 +42,12 @@ class Snapshots:
             same = found.get("source") == source and found.get("venue") == self._venue
             self._known[symbol] = found if same else {}
 
+    def last_prices(self, symbols: Sequence[str]) -> Iterator[tuple[str, float | None, int]]:
+        """Give symbol, last price and its exchange time (ns) of what is known of these symbols."""
+        for symbol in symbols:
+            known = self._known.get(symbol, {})
+            yield symbol, known.get("last"), _ns(known.get("last_at"))
+
     def clear(self, client: redis.Redis) -> None:
         """Take away the snapshots of this venue: a new run begins, and they belong to an old one."""
         found = cast("dict[bytes, bytes]", client.hgetall(keys.LATEST_QUOTES))
@@ -48,43 +60,89 @@ class Snapshots:
         """Forget everything: what was published is to be read again."""
         self._known.clear()
 
-    def update(self, batch: TickBatch) -> dict[str, Snapshot]:
+    def update(
+        self, batch: TickBatch, reference: Mapping[str, Mapping[str, float | None]] | None = None
+    ) -> dict[str, Snapshot]:
         """Return the new snapshot of every symbol of the batch, and remember it."""
-        return {batch.symbols[code]: self._one(batch, int(code)) for code in np.unique(batch.code)}
+        if not len(batch):
+            return {}
+        news = _News(batch)
+        known, reference = self._known, reference or {}
+        made = {}
+        for number, symbol in enumerate(news.symbols):
+            made[symbol] = self._one(news, number, symbol, known.get(symbol) or {}, reference.get(symbol))
+        known.update(made)
+        return made
 
-    def _one(self, batch: TickBatch, code: int) -> Snapshot:
-        symbol = batch.symbols[code]
-        mine = np.flatnonzero(batch.code == code)
-        before = self._known.get(symbol) or {}
-        at = datetime.fromtimestamp(int(batch.at[mine[-1]]) // 1000 / 1e6, UTC)
-        found = {
-            "symbol": symbol,
-            "last": _last(batch.price[mine], before.get("last")),
-            "bid": _last(batch.bid[mine], before.get("bid")),
-            "ask": _last(batch.ask[mine], before.get("ask")),
-            "bid_size": _last(batch.bid_size[mine], before.get("bid_size")),
-            "ask_size": _last(batch.ask_size[mine], before.get("ask_size")),
-            "size": _last(batch.size[mine], before.get("size")),
-            "volume": _volume(batch, mine, before, at),
-            "at": at.isoformat(),
-            "venue": self._venue,
-            "source": batch.source,
-        }
-        self._known[symbol] = found
+    def _one(
+        self, news: "_News", number: int, symbol: str, before: Snapshot, reference: Mapping[str, float | None] | None
+    ) -> Snapshot:
+        at = _iso(news.at[number])
+        if before.get("at", "") > at:
+            return {**before, "volume": _volume(news, number, before, at)}  # a late tick changes no price of now
+        found = {"symbol": symbol, "last": before.get("last"), "last_at": before.get("last_at")}
+        if (price := news.price[number]) == price:
+            found["last"], found["last_at"] = price, _iso(news.price_at[number])
+        for name, column in news.kept.items():
+            value = column[number]
+            found[name] = value if value == value else before.get(name)
+        found["volume"] = _volume(news, number, before, at)
+        found["at"], found["venue"], found["source"] = at, self._venue, news.source
+        if reference:
+            found.update((name, reference[name]) for name in REFERENCE if name in reference)
         return found
 
 
-def _last(column: Floats, otherwise: float | None) -> float | None:
-    known = column[~np.isnan(column)]
-    return float(known[-1]) if len(known) else otherwise
+class _News:
+    """What a batch brings for each of its symbols: lists in the order of `symbols`, NaN where it brings nothing."""
+
+    def __init__(self, batch: TickBatch) -> None:
+        code = batch.code.astype(np.uint16) if len(batch.symbols) < 2**16 else batch.code
+        order = np.argsort(code, kind="stable")
+        code = batch.code[order]
+        starts = np.flatnonzero(np.r_[True, code[1:] != code[:-1]])
+        ends = np.r_[starts[1:], len(code)]
+        at = batch.at[order]
+        self.source = batch.source
+        self.symbols = [batch.symbols[one] for one in code[starts].tolist()]
+        self.at: list[int] = at[ends - 1].tolist()
+        price = batch.price[order]
+        where = _newest(price, starts)
+        self.price: list[float] = np.where(where < starts, np.nan, price[where]).tolist()
+        self.price_at: list[int] = at[where].tolist()
+        self.kept = {name: _last(getattr(batch, name)[order], starts) for name in _KEPT}
+        self.cumulative = _last(batch.cumulative[order], starts)
+        day = np.repeat(at[ends - 1] // _DAY, ends - starts)
+        traded = np.where(at // _DAY >= day, np.nan_to_num(batch.size[order]), 0.0)
+        self.traded: list[float] = np.add.reduceat(traded, starts).tolist()
 
 
-def _volume(batch: TickBatch, mine: np.ndarray, before: Snapshot, at: datetime) -> float | None:
+def _newest(column: Floats, starts: Ints) -> Ints:
+    """Return where the last known value of each group stands, or -1."""
+    found: Ints = np.maximum.reduceat(np.where(np.isnan(column), -1, np.arange(len(column))), starts)
+    return found
+
+
+def _last(column: Floats, starts: Ints) -> list[float]:
+    where = _newest(column, starts)
+    found: list[float] = np.where(where < starts, np.nan, column[where]).tolist()
+    return found
+
+
+def _volume(news: _News, number: int, before: Snapshot, at: str) -> float:
     """Return the volume of the day: the feed's own figure where it has one, else the sum of what was traded."""
-    if not np.isnan(batch.cumulative[mine]).all():
-        return _last(batch.cumulative[mine], None)
-    day_start = datetime(at.year, at.month, at.day, tzinfo=UTC).timestamp() * 1e9
-    today = mine[batch.at[mine] >= day_start]
-    traded = float(np.nansum(batch.size[today]))
-    continues = str(before.get("at", ""))[:10] == at.date().isoformat()
-    return round((float(before.get("volume") or 0.0) if continues else 0.0) + traded, 8)
+    cumulative = news.cumulative[number]
+    if cumulative == cumulative:
+        return cumulative
+    volume, day = float(before.get("volume") or 0.0), str(before.get("at", ""))[:10]
+    if day > at[:10]:
+        return volume
+    return round((volume if day == at[:10] else 0.0) + news.traded[number], 8)
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at // 1000 / 1e6, UTC).isoformat()
+
+
+def _ns(text: str | None) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1e6) * 1000 if text else 0

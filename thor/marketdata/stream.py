@@ -29,7 +29,7 @@ local stream, feed, lease, quotes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('GET', lease) ~= ARGV[1] then return 'lease' end
 local position = redis.call('HGET', feed, 'position') or ''
 if position ~= ARGV[2] then return 'moved' end
-local fields, place = {}, 9
+local fields, place = {}, 11
 for i = 1, tonumber(ARGV[9]) * 2 do fields[i] = ARGV[place + i] end
 place = place + #fields
 local time = redis.call('TIME')
@@ -37,7 +37,9 @@ local silent = redis.call('HGET', feed, 'silent')
 if ARGV[8] == '0' and silent and silent ~= '' then redis.call('XDEL', stream, silent) end
 local id = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[7], '*', unpack(fields))
 redis.call('HSET', feed, 'position', ARGV[3], 'watermark', ARGV[4], 'sequence', ARGV[5], 'source', ARGV[6],
-           'silent', ARGV[8] == '0' and id or '', 'published_at', time[1] .. '.' .. string.format('%06d', time[2]))
+           'silent', ARGV[8] == '0' and id or '', 'published_at', time[1] .. '.' .. string.format('%06d', time[2]),
+           'held', ARGV[10])
+if ARGV[11] ~= '' then redis.call('HSET', feed, 'ticked', ARGV[11]) end
 while place < #ARGV do
   redis.call('HSET', quotes, ARGV[place + 1], ARGV[place + 2])
   redis.call('PUBLISH', 'live_data:quotes:' .. ARGV[place + 1], ARGV[place + 2])
@@ -96,6 +98,11 @@ def position(client: redis.Redis, venue: str) -> Position | None:
     return Position(run, int(watermark), int(sequence), (raw[1] or b"").decode())
 
 
+def held(client: redis.Redis, venue: str) -> str:
+    """Return what the guard of the venue kept waiting when it last published."""
+    return (cast("bytes | None", client.hget(keys.feed(venue), "held")) or b"").decode()
+
+
 def publish(
     client: redis.Redis,
     venue: str,
@@ -104,9 +111,12 @@ def publish(
     token: str,
     after: Position | None,
     quotes: Mapping[str, Mapping[str, Any]],
+    held: str = "",
+    ticked: int | None = None,
 ) -> Position:
     """Append a batch (already stamped with its run and number) after a known position; return the new position.
 
+    `held` is what the guard keeps waiting, `ticked` the data time (ns) of the newest tick, or of the begin of the run.
     Raises `NotTheFeeder` where the lease or the position is not the caller's any more.
     """
     to = Position(batch.run, batch.watermark, batch.first + len(batch), batch.source)
@@ -121,6 +131,8 @@ def publish(
         MOST_BATCHES,
         len(batch),
         len(fields),
+        held,
+        "" if ticked is None else ticked,
     ]
     arguments += [part for pair in fields.items() for part in pair]
     arguments += [part for symbol, quote in quotes.items() for part in (symbol, json.dumps(quote))]
@@ -150,3 +162,25 @@ def read(client: redis.Redis, venue: str, *, after: str, count: int) -> tuple[li
         except UnreadableBatch as error:
             warn("thor.feed.unreadable", venue=venue, entry=entry.decode(), reason=error)
     return found, entries[-1][0].decode() if entries else after
+
+
+def newest_before(client: redis.Redis, venue: str, watermark: int, *, page: int = 64) -> tuple[str, TickBatch] | None:
+    """Return the newest (entry id, batch) that promises no more than `watermark` (ns), or None where none is kept.
+
+    The stream is walked back from its end, so what is near the end is found quickly.
+    """
+    last = "+"
+    while True:
+        entries = cast(
+            "list[tuple[bytes, dict[bytes, bytes]]]", client.xrevrange(keys.stream(venue), last, "-", count=page)
+        )
+        for entry, fields in entries:
+            if int(fields.get(b"w", watermark + 1)) > watermark:
+                continue
+            try:
+                return entry.decode(), ticks.decode(fields)
+            except UnreadableBatch:
+                continue  # said where it is read
+        if len(entries) < page:
+            return None
+        last = f"({entries[-1][0].decode()}"
