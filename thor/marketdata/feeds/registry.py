@@ -2,15 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
+from typing import cast
 
-from thor.marketdata.feeds import replay, simulated
+from thor.marketdata.feeds.choice import feed_of_all, feeds_by_venue
 from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest
 
-#: The feeds there are, by the name that people write.
-FEEDS: Mapping[str, Callable[[FeedRequest], list[Feed]]] = {
-    "simulated": simulated.open_feeds,
-    "replay": replay.open_feeds,
-}
+Opener = Callable[[FeedRequest], list[Feed]]
+
+
+def _opener_in(name: str) -> Opener:
+    """Return the `open_feeds` of a module of this package, imported when it is wanted: one feed needs no other's."""
+
+    def open_feeds(request: FeedRequest) -> list[Feed]:
+        return cast(Opener, import_module(f"thor.marketdata.feeds.{name}").open_feeds)(request)
+
+    return open_feeds
+
+
+#: The feeds there are, by the name that people write, which is that of their module.
+FEEDS: Mapping[str, Opener] = {name: _opener_in(name) for name in ("simulated", "replay", "excel", "alpaca", "push")}
 
 
 def open_feeds(choice: str, request: FeedRequest, *, venues: Sequence[str]) -> list[Feed]:
@@ -26,8 +37,9 @@ def open_feeds(choice: str, request: FeedRequest, *, venues: Sequence[str]) -> l
 
 
 def _opened(choice: str, request: FeedRequest, venues: Sequence[str]) -> list[Feed]:
-    if "=" not in choice:
-        return _opener(choice)(request)
+    of_all = feed_of_all(choice)
+    if of_all is not None:
+        return _opener(of_all)(request)
     feeds: list[Feed] = []
     for name, served in _by_name(choice, venues).items():
         wanted = [venue for venue in served if not request.venues or venue in request.venues]
@@ -41,11 +53,10 @@ def _opened(choice: str, request: FeedRequest, venues: Sequence[str]) -> list[Fe
 def _by_name(choice: str, venues: Sequence[str]) -> dict[str, list[str]]:
     """Return the venues of each feed in `venue=name,venue=name`."""
     served: dict[str, list[str]] = {}
-    for part in filter(None, (part.strip() for part in choice.split(","))):
-        venue, _, name = part.partition("=")
-        _refuse_unknown_venues([venue.strip()], venues)
+    for venue, name in feeds_by_venue(choice):
+        _refuse_unknown_venues([venue], venues)
         _opener(name)
-        served.setdefault(_key(name), []).append(venue.strip())
+        served.setdefault(name, []).append(venue)
     return served
 
 
@@ -55,15 +66,11 @@ def _refuse_unknown_venues(wanted: Sequence[str], venues: Sequence[str]) -> None
             raise FeedRefused(f"there is no venue {venue!r}; the venues are {', '.join(sorted(venues))}.")
 
 
-def _opener(name: str) -> Callable[[FeedRequest], list[Feed]]:
+def _opener(name: str) -> Opener:
     try:
-        return FEEDS[_key(name)]
+        return FEEDS[name]
     except KeyError:
         raise FeedRefused(
-            f"there is no feed {name.strip()!r}; set THOR_FEED to one of {', '.join(FEEDS)}, or by venue: "
+            f"there is no feed {name!r}; set THOR_FEED to one of {', '.join(FEEDS)}, or by venue: "
             "globex=simulated,us_equities=replay."
         ) from None
-
-
-def _key(name: str) -> str:
-    return name.strip().lower()

@@ -1,0 +1,189 @@
+"""The push feed passes the suite of all feeds, and gives each quote once however often and by whomever it is read."""
+
+import json
+from typing import Any
+
+import pytest
+import redis
+
+from tests.contracts.feed_conformance import FeedConformance, assert_same, named
+from tests.integration.marketdata.conftest import ns
+from thor.marketdata import keys
+from thor.marketdata.feeds.excel import SOURCE as EXCEL
+from thor.marketdata.feeds.port import Feed
+from thor.marketdata.feeds.push import GRACE, PushFeed
+from thor.marketdata.symbols import ALIASES
+
+VENUE = "globex"
+START = ns("2026-03-02T14:30")
+pytestmark = pytest.mark.django_db  # what a source does wrong is written down
+SECOND = 1_000_000_000
+
+
+def push(client: redis.Redis, received_at: int, *quotes: dict[str, Any], source: str = "") -> None:
+    """Hand quotes in as if they had been received at a time (ns)."""
+    document = {"quotes": quotes, **({"source": source} if source else {})}
+    client.xadd(keys.push(VENUE), {"batch": json.dumps(document)}, id=f"{received_at // 1_000_000}-*")
+
+
+def fill(client: redis.Redis, source: str = "") -> None:
+    """Hand in five minutes of quotes: with times of their own and without, in their place, late, and ahead."""
+    for number in range(300):
+        received_at = START + number * SECOND
+        quotes: list[dict[str, Any]] = [
+            {"symbol": "/ES", "last": 6000 + number % 7, "size": number % 3, "bid": 5999.75, "ask": 6000.25},
+            {"symbol": "30YrBond", "bid": 111.5 + number / 32, "bid_size": 3, "ask_size": 9},
+            {"symbol": "$DXY", "price": 99.5, "volume": 10 * number, "at": received_at - 200_000_000},
+        ]
+        if number % 50 == 49:
+            quotes.append({"symbol": "RT", "last": 2000, "at": received_at - 700_000_000})
+        push(client, received_at, *quotes, source=source)
+
+
+class TestPush(FeedConformance):
+    """What was handed in by processes that do not say who they are."""
+
+    @pytest.fixture
+    def feed(self, redis_client: redis.Redis) -> Feed:
+        fill(redis_client)
+        return PushFeed(VENUE, dict(ALIASES))
+
+    @pytest.fixture
+    def interval(self) -> tuple[int, int]:
+        return START + 10 * SECOND, START + 280 * SECOND
+
+    def test_another_process_reads_the_same(self, feed: Feed, interval: tuple[int, int]) -> None:
+        assert_same(PushFeed(VENUE, dict(ALIASES)).read(*interval), feed.read(*interval))
+
+
+class TestExcel(FeedConformance):
+    """What the reader of a workbook has handed in."""
+
+    @pytest.fixture
+    def feed(self, redis_client: redis.Redis) -> Feed:
+        fill(redis_client, EXCEL)
+        return PushFeed(VENUE, dict(ALIASES), source=EXCEL)
+
+    @pytest.fixture
+    def interval(self) -> tuple[int, int]:
+        return START, START + 60 * SECOND
+
+
+@pytest.fixture
+def feed(redis_client: redis.Redis) -> PushFeed:
+    return PushFeed(VENUE, dict(ALIASES))
+
+
+def test_all_spellings_become_canonical_and_figures_arrive_in_their_columns(
+    feed: PushFeed, redis_client: redis.Redis
+) -> None:
+    figures = {"last": 6000.25, "bid": 6000, "ask": 6000.5, "bid_size": 4, "ask_size": 5, "volume": 1000}
+    push(redis_client, START, {"symbol": "/es", **figures, "at": "2026-03-02T15:30:00+01:00"})
+    push(redis_client, START + 1, {"symbol": "T-Bond", "bid": 111.5, "volume": 7})
+
+    batch = feed.read(START, START + SECOND)
+
+    assert named(batch) == ["ES", "ZB"]
+    assert batch.at.tolist() == [START, START]
+    columns = [batch.price, batch.bid, batch.ask, batch.bid_size, batch.ask_size, batch.cumulative]
+    assert [float(column[0]) for column in columns] == [6000.25, 6000.0, 6000.5, 4.0, 5.0, 1000.0]
+    assert str(batch.cumulative[1]) == "nan", "volume without a trade waits for the next trade"
+
+
+def test_a_late_quote_is_handed_on_once_with_its_own_time(feed: PushFeed, redis_client: redis.Redis) -> None:
+    late = START + SECOND
+    push(redis_client, START + 10 * SECOND, {"symbol": "ES", "last": 1, "at": late})
+
+    parts = [feed.read(at, at + SECOND) for at in range(START, START + 20 * SECOND, SECOND)]
+
+    found = [part for part in parts if len(part)]
+    assert [part.at.tolist() for part in found] == [[late]]
+    assert found[0].watermark == START + 10 * SECOND, "due half a second before it was received"
+
+
+def test_a_clock_ahead_of_ours_does_not_stamp_the_future(feed: PushFeed, redis_client: redis.Redis) -> None:
+    push(redis_client, START, {"symbol": "ES", "last": 1, "at": START + 3600 * SECOND})
+
+    batch = feed.read(START - SECOND, START + SECOND)
+
+    assert batch.at.tolist() == [START]
+
+
+def test_what_is_not_over_yet_is_not_promised(feed: PushFeed, redis_client: redis.Redis) -> None:
+    seconds, micros = redis_client.time()
+    now = (seconds * 1_000_000 + micros) * 1000
+    redis_client.xadd(keys.push(VENUE), {"batch": json.dumps({"quotes": [{"symbol": "ES", "last": 1}]})})
+
+    batch = feed.read(now - SECOND, now + 10 * SECOND)
+
+    assert len(batch) == 0, "it waits for those that may still come before it"
+    assert now - GRACE - SECOND <= batch.watermark < now + 10 * SECOND - GRACE
+
+
+def test_a_clock_that_was_set_back_adds_nothing_to_what_was_read(feed: PushFeed, redis_client: redis.Redis) -> None:
+    seconds, micros = redis_client.time()
+    now = (seconds * 1_000_000 + micros) * 1000
+    push(redis_client, now - 10 * SECOND, {"symbol": "ES", "last": 1})
+    read = feed.read(now - 20 * SECOND, now - 5 * SECOND)
+
+    with pytest.raises(redis.ResponseError, match="smaller"):  # what a clock five seconds back would append
+        push(redis_client, now - 8 * SECOND, {"symbol": "ES", "last": 2})
+    redis_client.xadd(keys.push(VENUE), {"batch": json.dumps({"quotes": [{"symbol": "ES", "last": 3}]})})
+
+    assert read.price.tolist() == [1]
+    assert feed.read(now - 20 * SECOND, now - 5 * SECOND).price.tolist() == [1]
+
+
+def test_more_than_one_answer_holds_is_given_in_portions(
+    feed: PushFeed, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thor.marketdata.feeds.push.MOST_TICKS", 5)
+    for number in range(20):
+        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": number}, {"symbol": "NQ", "last": number})
+
+    prices, at = [], START
+    while at < START + 30 * SECOND:
+        batch = feed.read(at, START + 30 * SECOND)
+        assert len(batch) <= 5
+        prices += batch.price.tolist()
+        at = batch.watermark
+
+    assert prices == [number for number in range(20) for _ in range(2)]
+
+
+def test_figures_of_reference_are_kept_beside_the_ticks(feed: PushFeed, redis_client: redis.Redis) -> None:
+    push(redis_client, START, {"symbol": "RT", "last": 2000, "previous_close": 1990.5, "high_52w": 2500})
+    push(redis_client, START + SECOND, {"symbol": "RTY", "previous_close": 1991})
+
+    batch = feed.read(START, START + 2 * SECOND)
+
+    assert len(batch) == 1, "a quote of reference alone is no tick"
+    assert feed.reference == {"RTY": {"previous_close": 1991.0, "high_52w": 2500.0}}
+
+
+def test_batches_say_where_they_come_from_if_their_entries_agree(feed: PushFeed, redis_client: redis.Redis) -> None:
+    push(redis_client, START, {"symbol": "ES", "last": 1}, source="EXCEL")
+    push(redis_client, START + 10 * SECOND, {"symbol": "ES", "last": 1}, source="EXCEL")
+    push(redis_client, START + 11 * SECOND, {"symbol": "ES", "last": 1})
+
+    assert feed.read(START, START + SECOND).source == "EXCEL"
+    assert feed.read(START + SECOND, START + 2 * SECOND).source == "EXCEL", "silence does not change who speaks"
+    assert feed.read(START + 2 * SECOND, START + 20 * SECOND).source == "PUSH"
+
+
+def test_what_is_no_batch_costs_itself_and_is_said_once(
+    feed: PushFeed, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, text in enumerate(
+        ["", "[]", '{"quotes": [1, {"symbol": "NQ", "lst": 3}, {"symbol": "ES", "last": 2}]}']
+    ):
+        redis_client.xadd(keys.push(VENUE), {"batch": text}, id=f"{START // 1_000_000 + number}-0")
+    redis_client.xadd(keys.push(VENUE), {"other": "field"}, id=f"{START // 1_000_000 + 9}-0")
+
+    with caplog.at_level("WARNING", logger="thor.marketdata"):
+        first, again = feed.read(START, START + SECOND), feed.read(START, START + SECOND)
+
+    assert (named(first), named(again)) == (["ES"], ["ES"])
+    said = [record.getMessage() for record in caplog.records if "thor.push.refused" in record.getMessage()]
+    assert len(said) == 5
+    assert 'a quote has no field "lst"' in " ".join(said)
