@@ -26,6 +26,9 @@ PAPER_URL = "https://paper-api.alpaca.markets"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PAPER_HOSTS = LOOPBACK | {"paper-api.alpaca.markets"}
 
+#: Names whose values are not shown, not even where they are refused.
+_SECRETS = frozenset({"THOR_PUSH_KEY"})
+
 #: Names that begin with THOR_ and are read by the test suite or the Makefile, not by the product.
 FOREIGN_NAMES = frozenset({"THOR_REQUIRE_DOCKER", "THOR_TEST_KEEP"})
 
@@ -65,6 +68,15 @@ class Env(BaseSettings):
     imports: str = named("THOR_IMPORTS", "", "Modules of tasks of your own, comma-separated, loaded by every process")
     feed: str = named("THOR_FEED", "simulated", "Feed of prices, or one a venue: globex=simulated,…")
     replay_files: str = named("THOR_REPLAY_FILES", "", "Files of the replay feed: paths or globs, comma-separated")
+    push_key: str = named(
+        "THOR_PUSH_KEY", "", "Secret that signs pushed quotes; empty means none are taken", repr=False
+    )
+    excel_file: str = named("THOR_EXCEL_FILE", "", "Workbook of the excel feed: .xlsx or .xlsm")
+    excel_sheet: str = named("THOR_EXCEL_SHEET", "LiveData", "Its sheet")
+    excel_range: str = named("THOR_EXCEL_RANGE", "A1:N13", "Cells of the sheet, the row of headers included")
+    excel_read: Annotated[Literal["auto", "saved", "live"], BeforeValidator(_lower)] = named(
+        "THOR_EXCEL_READ", "auto", "Read the saved file, or ask the running Excel (auto: on Windows and macOS)"
+    )
     market_overrides: str = named("THOR_MARKET_OVERRIDES", "", "YAML file of overrides of markets' hours")
     clock: Annotated[Literal["system", "replay"], BeforeValidator(_lower)] = named(
         "THOR_CLOCK", "system", "The clock of all processes: system, or replay"
@@ -104,6 +116,22 @@ class Env(BaseSettings):
     def _redis(cls, value: str) -> str:
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("write redis://host:6379/0, rediss://… or unix:///path/to/socket")
+        return value
+
+    @field_validator("excel_range")
+    @classmethod
+    def _cells(cls, value: str) -> str:
+        cells = value.strip().replace("$", "").upper()
+        found = re.fullmatch(r"([A-Z]{1,3})([1-9]\d{0,6}):([A-Z]{1,3})([1-9]\d{0,6})", cells)
+        if not found or int(found[2]) > int(found[4]) or (len(found[1]), found[1]) > (len(found[3]), found[3]):
+            raise ValueError("write the first and the last cell, for example A1:N13")
+        return cells
+
+    @field_validator("push_key")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if value and len(value) < 16:
+            raise ValueError("write at least 16 characters, for example the output of openssl rand -hex 32")
         return value
 
     @field_validator("failpoint")
@@ -195,7 +223,8 @@ def _sentence(error: ValidationError) -> str:
     if not first["loc"]:
         return text
     name = str(first["loc"][0])
-    return f"{name}={first['input']!r} cannot be used: {text[0].lower()}{text[1:]}."
+    shown = name if name in _SECRETS else f"{name}={first['input']!r}"
+    return f"{shown} cannot be used: {text[0].lower()}{text[1:]}."
 
 
 def _name(field: Any) -> str:
