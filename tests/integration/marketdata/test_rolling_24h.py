@@ -11,7 +11,7 @@ from tests.integration.marketdata.ledger import bar, day, instrument
 from tests.integration.marketdata.publishing import Script
 from thor.marketdata import rolling
 from thor.marketdata.models import Bar, Capture, SessionCapture, Split, TwentyFourHour
-from thor.marketdata.services import intraday
+from thor.marketdata.services import closed_bars, intraday
 from thor.marketdata.services.rolling_24h import finalize_24h, update_rolling_24h
 from thor.markets import registry
 from thor.markets.models import Market, Override
@@ -139,7 +139,7 @@ def test_a_frozen_row_is_never_touched(store: redis.Redis):
 def test_a_session_is_frozen_only_when_the_feed_has_passed_its_end(store: redis.Redis):
     script = Script(store)
     script.send(ns("2026-03-02T20:59"), ("SPY", ns("2026-03-02T15:00"), 50.0, 3.0))
-    intraday.step_once(market=MARKET, at=utc("2026-03-02T20:59:30"))
+    closed_bars.flush(market=MARKET, at=utc("2026-03-02T20:59:30"))
     update("2026-03-02T20:59:30")
     assert finalize_24h(at=utc("2026-03-02T21:00"), session_date=MONDAY) == {"finalized": 0, "waiting": [MARKET]}
 
