@@ -1,18 +1,18 @@
 """Gather what the live part of the page shows at one instant, from the selectors of the layers below."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import redis
 from django.urls import reverse
 
+from thor.dashboard.feeds import VenueFeed, venue_feeds
 from thor.dashboard.now import Now
 from thor.env import env
 from thor.jobs import selectors as jobs
 from thor.jobs.models import Run
 from thor.leadership.selectors import leader_status
-from thor.marketdata import selectors as marketdata
+from thor.marketdata import selectors
 from thor.markets import selectors as markets
 from thor.markets.composite import global_composite
 from thor.markets.horizon import short_horizons
@@ -20,8 +20,8 @@ from thor.markets.horizon import short_horizons
 LATEST_RUNS = 15
 #: More coming overrides than this are only counted.
 NEAREST_OVERRIDES = 12
-#: A feed that publishes nothing for this long, by the wall and while its venue is open, is shown as silent.
-SILENT_AFTER = timedelta(seconds=10)
+#: More open incidents of feeds than this are only counted.
+LATEST_INCIDENTS = 8
 
 Markets = dict[str, markets.MarketStatus]
 
@@ -35,21 +35,11 @@ class EntryRow:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class FeedRow:
-    """Join a feed's status with its market's zone and whether its silence is worth a warning."""
-
-    status: marketdata.FeedStatus
-    zone: str
-    name: str
-    silent: bool
-
-
 def board(now: Now) -> dict[str, Any]:
     """Return the context of the live part: leader, markets, feeds, entries, latest runs."""
     statuses = markets.status_board(now.at)
     by_key = {status.key: status for status in statuses}
-    feeds, feed_problem = _feeds(by_key)
+    feeds, feed_problem = _feeds(now)
     overrides = markets.coming_overrides(now.at)
     return {
         "now": now,
@@ -62,8 +52,9 @@ def board(now: Now) -> dict[str, Any]:
         "horizons": short_horizons(now.at),
         "entries": _entries(now, by_key),
         "runs": [_with_zone(run, by_key) for run in jobs.latest_runs(LATEST_RUNS)],
-        "feeds": feeds,
+        "feeds": feeds if any(one.feed for one in feeds) else [],
         "feed_problem": feed_problem,
+        **_incidents(),
     }
 
 
@@ -87,15 +78,17 @@ def _with_zone(run: Run, by_key: Markets) -> tuple[Run, str]:
     return run, _zone_of(by_key, run.market)
 
 
-def _feeds(by_key: Markets) -> tuple[list[FeedRow], str]:
+def _feeds(now: Now) -> tuple[list[VenueFeed], str]:
     """Return the feeds, or why they are unknown: without Redis the rest of the page is still true."""
     try:
-        return [_feed(status, by_key) for status in marketdata.feed_status()], ""
+        return venue_feeds(now), ""
     except redis.RedisError as error:
         return [], f"Redis does not answer ({type(error).__name__}), so the feeds are unknown."
 
 
-def _feed(status: marketdata.FeedStatus, by_key: Markets) -> FeedRow:
-    market = by_key.get(status.venue)
-    silent = status.age > SILENT_AFTER and (market is None or market.is_open)
-    return FeedRow(status, _zone_of(by_key, status.venue), market.name if market else status.venue, silent)
+def _incidents() -> dict[str, Any]:
+    """Return the latest troubles of feeds that are not over, and how many more there are."""
+    unsettled = selectors.open_incidents()
+    latest = list(unsettled[: LATEST_INCIDENTS + 1])
+    more = unsettled.count() - LATEST_INCIDENTS if len(latest) > LATEST_INCIDENTS else 0
+    return {"incidents": latest[:LATEST_INCIDENTS], "more_incidents": more}

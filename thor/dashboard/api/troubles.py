@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+import redis
 from django import db
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
@@ -12,6 +13,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import Field
 
 from thor.errors import ThorError
+from thor.marketdata.selectors import UnknownSymbol
 from thor.markets.registry import UnknownMarket
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,12 @@ def _away(request: HttpRequest, error: Any) -> HttpResponse:
     return trouble(f"The database does not answer ({type(error).__name__}); try again.", HTTPStatus.SERVICE_UNAVAILABLE)
 
 
+def _no_redis(request: HttpRequest, error: Any) -> HttpResponse:
+    # As of the database: the text can hold an address.
+    log.warning("thor.api.redis_away: %s", error)
+    return trouble(f"Redis does not answer ({type(error).__name__}); try again.", HTTPStatus.SERVICE_UNAVAILABLE)
+
+
 def _unavailable(request: HttpRequest, error: Any) -> HttpResponse:
     log.warning("thor.api.unavailable: %s", error)
     return trouble(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
@@ -77,6 +85,8 @@ _TROUBLES: Final = {
     HttpError: _refused,
     ValidationError: _nonsense,
     UnknownMarket: _unknown,
+    UnknownSymbol: _unknown,
+    redis.RedisError: _no_redis,
     db.Error: _away,  # an `InterfaceError`, of a connection that was closed, is no `DatabaseError`
     ThorError: _unavailable,
     Exception: _broken,

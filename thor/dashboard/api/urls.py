@@ -17,6 +17,7 @@ from ninja.operation import Operation
 from ninja.renderers import BaseRenderer
 
 from thor.dashboard.api.callers import LoggedIn, Password, on_loopback
+from thor.dashboard.api.marketdata import captures, feeds, prices, quotes
 from thor.dashboard.api.operations import router
 from thor.dashboard.api.troubles import speak_of_troubles, trouble
 
@@ -24,8 +25,9 @@ View = Callable[..., HttpResponse]
 
 ABOUT: Final = (
     "Read-only. Instants are ISO 8601 with an offset; without `at` they are answered for now, by the clock of this "
-    "installation. Weights and the composite are decimals in strings. What cannot be answered is said in one sentence, "
-    "as `error`. From loopback nobody need log in; elsewhere a session of the pages or HTTP basic is asked for."
+    "installation. Weights, prices and other figures are decimals in strings. What cannot be answered is said in one "
+    "sentence, as `error`. From loopback nobody need log in; elsewhere a session of the pages or HTTP basic is asked "
+    "for."
 )
 
 
@@ -48,7 +50,7 @@ class Api(NinjaAPI):
 
 
 api = Api(
-    title="Thor: markets",
+    title="Thor: markets and market data",
     version="1",
     description=ABOUT,
     urls_namespace="api",
@@ -57,7 +59,8 @@ api = Api(
     renderer=Exact(),
 )
 speak_of_troubles(api)
-api.add_router("", router)
+for answered in (router, quotes.router, captures.router, prices.router, feeds.router):
+    api.add_router("", answered)
 elsewhere = Router()
 api.add_router("", elsewhere)  # the last: it takes every address
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any, cast
 
 from thor.connections import redis_client
-from thor.marketdata import keys
+from thor.marketdata import keys, signals
+from thor.marketdata.closes import previous_closes
 from thor.marketdata.models import Extreme, Instrument, TwentyFourHour
 from thor.marketdata.row_metrics import Prices, RowMetrics, row_metrics
 
@@ -21,13 +22,14 @@ _OF_THE_DAY = ("open", "high", "low")
 class QuoteRow:
     """One instrument's latest quote with its context: the prices of the day, of 52 weeks, and what follows from them.
 
-    `snapshot` is what the feed wrote, its figures as exact decimals.
+    `snapshot` is what the feed wrote, its figures as exact decimals; `reading` is what the net change signals.
     """
 
     instrument: Instrument
     snapshot: Snapshot
     prices: Prices
     metrics: RowMetrics
+    reading: signals.Reading
 
 
 def latest_quotes() -> dict[str, Snapshot]:
@@ -57,8 +59,6 @@ def quote_rows(instruments: Sequence[Instrument], at: datetime) -> list[QuoteRow
     """
     known = snapshots([one.symbol for one in instruments])
     quoted = [one for one in instruments if one.symbol in known]
-    from thor.marketdata.closes import previous_closes
-
     closes = previous_closes(quoted, at) if quoted else {}
     days, years = _days(quoted, at), _years(quoted)
     return [_row(one, known[one.symbol], closes.get(one.symbol), days.get(one.pk), years.get(one.pk)) for one in quoted]
@@ -79,7 +79,18 @@ def _row(
         high_52w=year.high_52w if year else snapshot.get("high_52w"),
         low_52w=year.low_52w if year else snapshot.get("low_52w"),
     )
-    return QuoteRow(instrument, snapshot, prices, row_metrics(prices))
+    metrics = row_metrics(prices)
+    return QuoteRow(instrument, snapshot, prices, metrics, _reading(instrument, metrics.last.diff))
+
+
+def _reading(instrument: Instrument, change: Decimal | None) -> signals.Reading:
+    return signals.read(
+        change,
+        threshold=instrument.threshold,
+        strong_threshold=instrument.strong_threshold,
+        contract_weight=instrument.signal_weight,
+        inverted=instrument.inverted,
+    )
 
 
 def _days(instruments: Sequence[Instrument], at: datetime) -> dict[int, TwentyFourHour]:
