@@ -8,6 +8,7 @@ Volumes and turnover are exact integers: sizes in units of 10^-8, turnover (pric
 exceed 64 bits and is therefore handed over as Python integers. Sums of integers are the same in any order.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,12 @@ ROW = np.dtype(
     ]
 )
 
+#: Ticks that are folded at once: their columns fit into the cache of a core.
+PIECE = 1 << 16
+
+#: Up to so many symbols each is picked out of the batch by itself; more are sorted.
+FEW = 8
+
 #: Times that lose every comparison of "earlier" and "later".
 LATEST = np.iinfo(np.int64).max
 EARLIEST = np.iinfo(np.int64).min
@@ -63,21 +70,37 @@ def fold(batch: TickBatch) -> Folded:
     """Fold a batch into minutes; `size` must be deltas (see `volume.with_deltas`)."""
     if not len(batch):
         return Folded(np.empty(0, np.int64), np.empty(0, ROW), np.empty(0, object))
-    order = _order(batch.code, batch.at)
-    code, at = _taken(batch.code, order), _taken(batch.at, order)
-    minute = at // MINUTE * MINUTE
-    starts = _starts(code, minute)
+    in_time = bool((batch.at[1:] >= batch.at[:-1]).all())
+    if not in_time or len(batch) < 2 * PIECE:
+        return _fold(batch, in_time)
+    parts = [_fold(piece, True) for piece in _pieces(batch)]
+    code, rows, turnover = (np.concatenate([getattr(part, name) for part in parts]) for name in Folded.__slots__)
+    order = np.argsort(code, kind="stable")
+    return Folded(code[order], rows[order], turnover[order])
+
+
+def _pieces(batch: TickBatch) -> Iterator[TickBatch]:
+    """Cut a batch whose ticks are in time between minutes, so that what is worked on at once fits into the cache."""
+    start = 0
+    while start < len(batch):
+        last = int(batch.at[min(start + PIECE, len(batch)) - 1])
+        stop = int(np.searchsorted(batch.at, (last // MINUTE + 1) * MINUTE))
+        yield batch.slice(start, stop, watermark=batch.watermark)
+        start = stop
+
+
+def _fold(batch: TickBatch, in_time: bool) -> Folded:
+    ticks = _sorted(batch, in_time)
+    code, starts = _groups(ticks, in_time)
     rows = np.zeros(len(starts), ROW)
-    rows["minute"] = minute[starts]
-    rows["ticks"] = np.diff(starts, append=len(code))
+    rows["minute"] = ticks.at(starts) // MINUTE * MINUTE
+    rows["ticks"] = np.diff(starts, append=len(batch))
     clear_trades(rows)
     clear_quotes(rows)
-    for side, column, sizes in (("bid", batch.bid, batch.bid_size), ("ask", batch.ask, batch.ask_size)):
-        if not np.isnan(column).all():
-            _fold_quotes(rows, starts, at, _taken(column, order), _taken(sizes, order), side)
-    price, size = _taken(batch.price, order), _taken(batch.size, order)
-    turnover = _fold_trades(rows, starts, at, price, size)
-    return Folded(code[starts], rows, turnover)
+    for side in ("bid", "ask"):
+        if not np.isnan(getattr(batch, side)).all():
+            _fold_quotes(rows, starts, ticks, side)
+    return Folded(code, rows, _fold_trades(rows, starts, ticks))
 
 
 def clear_trades(rows: NDArray[Any]) -> None:
@@ -93,62 +116,129 @@ def clear_quotes(rows: NDArray[Any]) -> None:
         rows[side], rows[f"{side}_size"], rows[f"{side}_at"] = np.nan, np.nan, EARLIEST
 
 
-def _order(code: Ints, at: Ints) -> Ints | None:
-    """Return the stable order by symbol, then time; None where the ticks are in it already."""
-    in_time = bool((at[1:] >= at[:-1]).all())
-    top = int(code.max())
-    if top == int(code.min()):
-        return None if in_time else np.argsort(at, kind="stable")
-    if in_time:
-        return np.argsort(code.astype(np.uint16) if top <= 65535 else code, kind="stable")
-    return np.lexsort((at, code))
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """Ticks by symbol, then time, then arrival: `order` says where each is in the batch (None: they are so already).
+
+    `codes` are those that occur, ascending; the ticks of each begin at its place in `bounds`.
+    """
+
+    batch: TickBatch
+    order: Ints | None
+    codes: Ints
+    bounds: Ints
+
+    def column(self, name: str) -> Any:
+        """Return a column of the batch in this order."""
+        found = getattr(self.batch, name)
+        return found if self.order is None else found[self.order]
+
+    def at(self, places: Ints) -> Ints:
+        """Return the times at some places, without sorting all of them."""
+        return self.batch.at[places if self.order is None else self.order[places]]
 
 
-def _taken(column: Any, order: Ints | None) -> Any:
-    return column if order is None else column[order]
+def _sorted(batch: TickBatch, in_time: bool) -> _Sorted:
+    code, at = batch.code, batch.at
+    counts = np.bincount(code) if len(batch.symbols) > 1 else np.array([len(at)])
+    codes = np.flatnonzero(counts)
+    bounds = np.cumsum(counts[codes]) - counts[codes]
+    if len(codes) == 1:
+        order = None if in_time else np.argsort(at, kind="stable")
+    elif not in_time:
+        order = np.lexsort((at, code))
+    elif len(codes) <= FEW:
+        short = code.astype(_narrow(len(counts)))
+        order = np.concatenate([np.flatnonzero(short == one) for one in codes])
+    else:
+        order = np.argsort(code.astype(_narrow(len(counts))), kind="stable")
+    return _Sorted(batch, order, codes, bounds)
 
 
-def _starts(code: Ints, minute: Ints) -> Ints:
-    """Return where each group begins in columns that are sorted by symbol and minute."""
-    edge = (code[1:] != code[:-1]) | (minute[1:] != minute[:-1])
-    return np.concatenate(([0], np.flatnonzero(edge) + 1))
+def _narrow(codes: int) -> type[np.unsignedinteger[Any]]:
+    """Return the narrowest type of that many codes: a radix sort makes one turn a byte."""
+    return np.uint8 if codes <= 1 << 8 else np.uint16 if codes <= 1 << 16 else np.uint32
 
 
-def _fold_quotes(rows: NDArray[Any], starts: Ints, at: Ints, column: Floats, sizes: Floats, side: str) -> None:
+def _groups(ticks: _Sorted, in_time: bool) -> tuple[Ints, Ints]:
+    """Return the code and the start of each group of one symbol and one minute."""
+    at = ticks.batch.at
+    if in_time and len(ticks.codes) * (int(at[-1]) - int(at[0])) // MINUTE * 16 < len(at):
+        return _searched(ticks)
+    minute = ticks.column("at") // MINUTE
+    edge = np.empty(len(at), bool)
+    np.not_equal(minute[1:], minute[:-1], out=edge[1:])
+    edge[ticks.bounds] = True
+    starts = np.flatnonzero(edge)
+    return ticks.codes[np.searchsorted(ticks.bounds, starts, side="right") - 1], starts
+
+
+def _searched(ticks: _Sorted) -> tuple[Ints, Ints]:
+    """Do what `_groups` does by searching for the edges of minutes: most ticks need not be looked at."""
+    at, total = ticks.batch.at, len(ticks.batch)
+    starts = edges = np.searchsorted(at, np.arange(int(at[0]) // MINUTE, int(at[-1]) // MINUTE + 1) * MINUTE)
+    if ticks.order is not None:
+        # The places of a symbol's ticks in the batch ascend: those from an edge on belong to the minutes after it.
+        parts = zip(ticks.bounds, np.split(ticks.order, ticks.bounds[1:]), strict=True)
+        starts = np.concatenate([low + np.searchsorted(one, edges) for low, one in parts])
+    kept = starts < np.append(starts[1:], total)  # an empty minute begins where the next one does
+    return np.repeat(ticks.codes, len(edges))[kept], starts[kept]
+
+
+def _fold_quotes(rows: NDArray[Any], starts: Ints, ticks: _Sorted, side: str) -> None:
     """Set the last known value of one side of the quote in each group, its size and its time."""
+    column, sizes = ticks.column(side), ticks.column(f"{side}_size")
     known = np.flatnonzero(~np.isnan(column))
     last = np.searchsorted(known, np.append(starts[1:], len(column))) - 1
     has = last >= 0
     has[has] = known[last[has]] >= starts[has]
     places = known[last[has]]
-    rows[side][has], rows[f"{side}_size"][has], rows[f"{side}_at"][has] = column[places], sizes[places], at[places]
+    rows[side][has], rows[f"{side}_size"][has] = column[places], sizes[places]
+    rows[f"{side}_at"][has] = ticks.at(places)
 
 
-def _fold_trades(rows: NDArray[Any], starts: Ints, at: Ints, price: Floats, size: Floats) -> NDArray[np.object_]:
+def _fold_trades(rows: NDArray[Any], starts: Ints, ticks: _Sorted) -> NDArray[np.object_]:
     """Set the figures of the trades in each group; return the turnover of each."""
     turnover = np.zeros(len(rows), object)
+    price, size = ticks.column("price"), ticks.column("size")
+    groups: Any = slice(None)
+    places = None
     trade = np.isfinite(price)
-    groups = np.arange(len(rows))
     if not trade.all():
-        kept = np.flatnonzero(trade)
-        if not len(kept):
+        places = np.flatnonzero(trade)
+        price, size = price[places], size[places]
+        starts = np.searchsorted(places, starts)
+        groups = np.flatnonzero(starts < np.append(starts[1:], len(places)))
+        starts = starts[groups]
+        if not len(groups):
             return turnover
-        owner = np.searchsorted(starts, kept, side="right") - 1
-        groups, starts = np.unique(owner, return_index=True)
-        at, price, size = at[kept], price[kept], size[kept]
-    ends = np.append(starts[1:], len(price))
-    units, factor = _size_units(size)
+    lasts = np.append(starts[1:], len(price)) - 1
     found = rows[groups]
-    found["open"], found["close"] = price[starts], price[ends - 1]
+    found["open"], found["close"] = price[starts], price[lasts]
     found["high"] = np.maximum.reduceat(price, starts)
     found["low"] = np.minimum.reduceat(price, starts)
-    found["open_at"], found["close_at"] = at[starts], at[ends - 1]
-    found["volume"] = np.add.reduceat(units, starts) * factor
-    found["trades"] = ends - starts
+    for name, of in (("open_at", starts), ("close_at", lasts)):
+        found[name] = ticks.at(of if places is None else places[of])
+    found["trades"] = lasts - starts + 1
+    found["volume"], turnover[groups] = _sums(price, size, starts, int(found["trades"].max()))
     rows[groups] = found
-    prices, price_factor = _price_units(price)
-    turnover[groups] = product_sums(prices, units, starts, int((ends - starts).max())) * (factor * price_factor)
     return turnover
+
+
+def _sums(price: Floats, size: Floats, starts: Ints, longest: int) -> tuple[Ints, NDArray[np.object_]]:
+    """Return the exact volume (in units) and turnover of each group.
+
+    Whole sizes at prices of four places are integers that floats hold; so are their sums up to 2^53, in any order.
+    """
+    short = _four_places(price)
+    if short is not None and np.array_equal(np.rint(size), size):
+        volume, turnover = np.add.reduceat(size, starts), np.add.reduceat(short * size, starts)
+        if size.min() >= 0 and short.min() >= 0 and max(volume.max(), turnover.max()) < 2**52:
+            return volume.astype(np.int64) * UNIT, turnover.astype(np.int64).astype(object) * (UNIT * UNIT // 10_000)
+    units, factor = _size_units(size)
+    prices, price_factor = _price_units(price, short)
+    turnovers = product_sums(prices, units, starts, longest) * (factor * price_factor)
+    return np.add.reduceat(units, starts) * factor, turnovers
 
 
 def _size_units(size: Floats) -> tuple[Ints, int]:
@@ -159,10 +249,16 @@ def _size_units(size: Floats) -> tuple[Ints, int]:
     return np.rint(size * UNIT).astype(np.int64), 1
 
 
-def _price_units(price: Floats) -> tuple[Ints, int]:
-    """Return prices as integers and what one of them is worth in units: four places are enough for most."""
-    short = np.rint(price * 10_000)
-    if np.array_equal(short / 10_000, price):
+def _four_places(price: Floats) -> Floats | None:
+    """Return prices in ten-thousandths, which is enough for most of them, or None."""
+    short = price * 10_000
+    np.rint(short, out=short)
+    return short if np.array_equal(short / 10_000, price) else None
+
+
+def _price_units(price: Floats, short: Floats | None) -> tuple[Ints, int]:
+    """Return prices as integers and what one of them is worth in units."""
+    if short is not None:
         return short.astype(np.int64), UNIT // 10_000
     return np.rint(price * UNIT).astype(np.int64), 1
 
