@@ -67,6 +67,9 @@ class Env(BaseSettings):
     jobs: str = named("THOR_JOBS", "all", "Jobs of this installation: all, none, or names and groups")
     imports: str = named("THOR_IMPORTS", "", "Modules of tasks of your own, comma-separated, loaded by every process")
     feed: str = named("THOR_FEED", "simulated", "Feed of prices, or one a venue: globex=simulated,…")
+    feed_silence: float = named(
+        "THOR_FEED_SILENCE", 30.0, "Seconds without a tick after which an open venue's feed is silent", ge=1, le=86_400
+    )
     replay_files: str = named("THOR_REPLAY_FILES", "", "Files of the replay feed: paths or globs, comma-separated")
     push_key: str = named(
         "THOR_PUSH_KEY", "", "Secret that signs pushed quotes; empty means none are taken", repr=False

@@ -1,13 +1,14 @@
-"""Answer Prometheus: who leads, how late runs begin, how they end, what waits, how far calendars are known.
+"""Answer Prometheus: who leads, how late runs begin, how they end, what waits, which feeds are silent.
 
-The figures come from the ledger, the lease and the calendars, so one scrape of the web process tells about all
-processes. They are for those who may ask the API: loopback, people who are logged in, a name with its password.
+The figures come from the ledger, the lease, the calendars and the feeds, so one scrape of the web process tells about
+all processes. They are for those who may ask the API: loopback, people who are logged in, a name with its password.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -21,6 +22,8 @@ from thor.dashboard.api.callers import Password, on_loopback
 from thor.jobs.figures import QUANTILES, Waiting, figures
 from thor.leadership.clock import process_clock
 from thor.leadership.selectors import leader_status
+from thor.marketdata.selectors import open_incidents
+from thor.marketdata.silence import silent_for
 from thor.markets.horizon import horizons
 from thor.markets.standing import by_broker, standing
 from thor.timing import SystemClock
@@ -44,11 +47,12 @@ class Scheduler(Collector):
     """The scheduler's figures, read when they are asked for."""
 
     def collect(self) -> Iterator[Metric]:
-        """Return leadership, the last minute of the ledger, and how far calendars are known."""
+        """Return leadership, the last minute of the ledger, how far calendars are known, and how feeds are."""
         yield from _leadership()
         yield from _ledger()
         yield _horizons()
         yield _doubts()
+        yield from _feeds()
 
     def describe(self) -> list[Metric]:
         """Describe nothing ahead: a scrape is the first look."""
@@ -98,6 +102,20 @@ def _doubts() -> Metric:
     found: dict[tuple[str, ...], float] = {(row.key,): float(standing(row.key, at).is_doubtful) for row in by_broker()}
     text = "1 while a market's broker's clock is unknown or contradicts its calendar"
     return _labelled("thor_market_in_doubt", text, ("market",), found)
+
+
+def _feeds() -> Iterator[Metric]:
+    silent: dict[tuple[str, ...], float] = {
+        (venue,): length.total_seconds() for venue, length in silent_for(process_clock().now()).items()
+    }
+    text = "How long a feed has given nothing although its venue is open; 0 while it gives"
+    yield _labelled("thor_feed_silent_seconds", text, ("venue",), silent)
+    troubles: dict[tuple[str, ...], float] = {
+        (row["venue"], row["kind"]): float(row["number"])
+        for row in open_incidents().order_by().values("venue", "kind").annotate(number=Count("pk"))
+    }
+    text = "Troubles of feeds that are not over, by kind"
+    yield _labelled("thor_feed_incidents", text, ("venue", "kind"), troubles)
 
 
 def _waiting(found: Mapping[str, Waiting]) -> Iterator[Metric]:

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 import redis
 
 from thor.leadership.lease import LeaseUnreachable
+from thor.marketdata import incidents
 from thor.marketdata.events import emit, warn
 from thor.marketdata.feeds.port import Feed, FeedRefused
 from thor.marketdata.publisher import Begin, Publisher
+from thor.marketdata.upkeep import Upkeep
 from thor.timing import Clock, ReplayClock, micros
 
 #: Real seconds between two turns, and between two tries while Redis is away.
@@ -47,7 +49,15 @@ def begin(feed: Feed, clock: Clock, replay_start: datetime | None) -> Begin:
 
 
 def run(publishers: Sequence[Publisher], clock: Clock, stop: threading.Event) -> None:
-    """Publish until `stop` is set, then give the leases up."""
+    """Publish until `stop` is set, then give the leases up; what needs the database is done by a thread beside."""
+    upkeep = Upkeep(publishers, clock)
+    upkeep.load_splits()
+    with incidents.written_behind(upkeep.once):
+        _run(publishers, clock, stop)
+    _stop(publishers)
+
+
+def _run(publishers: Sequence[Publisher], clock: Clock, stop: threading.Event) -> None:
     away = False
     while not stop.is_set():
         try:
@@ -65,7 +75,6 @@ def run(publishers: Sequence[Publisher], clock: Clock, stop: threading.Event) ->
             away = False
         if not more:
             stop.wait(PAUSE)
-    _stop(publishers)
 
 
 def _turns(publishers: Sequence[Publisher], clock: Clock, stop: threading.Event) -> bool:

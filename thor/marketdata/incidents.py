@@ -17,7 +17,7 @@ What a process that is killed has counted and not written, a second of it, is lo
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -111,10 +111,13 @@ def flush() -> bool:
 
 
 @contextlib.contextmanager
-def written_behind() -> Iterator[None]:
-    """Have a thread write once a second what is reported, until the block is left."""
+def written_behind(chore: Callable[[], None] | None = None) -> Iterator[None]:
+    """Have a thread write once a second what is reported, until the block is left.
+
+    `chore` is done each time before: whatever else needs the database and must not hold up prices.
+    """
     stop = threading.Event()
-    writer = threading.Thread(target=_write_until, args=(stop,), name="incidents", daemon=True)
+    writer = threading.Thread(target=_write_until, args=(stop, chore), name="incidents", daemon=True)
     _memory.behind = True
     writer.start()
     try:
@@ -181,8 +184,19 @@ def _log(episode: Episode) -> None:
     )
 
 
-def _write_until(stop: threading.Event) -> None:
+def _write_until(stop: threading.Event, chore: Callable[[], None] | None) -> None:
+    told = ""
     while not stop.wait(PAUSE):
+        try:
+            if chore is not None:
+                chore()
+            told = ""
+        except (DatabaseError, InterfaceError) as error:
+            _lost(error)
+        except Exception as error:  # the thread has to live on: nothing else would write what is reported
+            if type(error).__name__ != told:
+                warn("thor.feed.upkeep_failed", reason=f"{type(error).__name__}: {error}", next="again each second")
+            told = type(error).__name__
         flush()
     flush()
     connections.close_all()

@@ -24,6 +24,8 @@ from thor.leadership.lease import RedisLease
 from thor.leadership.models import Leader
 from thor.leadership.selectors import lease_key
 from thor.leadership.term import raise_term
+from thor.marketdata import incidents
+from thor.marketdata.keys import feed as feed_key
 from thor.markets.models import Market
 from thor.markets.sessions import sessions_of
 from thor.timing import SystemClock
@@ -152,6 +154,8 @@ def test_the_table_of_the_documents_is_what_is_printed(client: Client) -> None:
     usa = Market.objects.get(key="usa")
     usa.clock_source = Market.ClockSource.BROKER
     usa.save()
+    redis_client().hset(feed_key("crypto"), mapping={"source": "TEST", "watermark": 0, "ticked": 0})
+    incidents.report("crypto", "jump", "BTCUSD", at=now)
 
     printed = {
         (family.name, tuple(sorted(family.samples[0].labels)), family.type, bool(family.documentation))
@@ -178,7 +182,7 @@ def test_a_scrape_asks_a_bounded_number_of_questions(client: Client, django_asse
     for ago in range(40):
         ran(State.SUCCEEDED, 0.01, ago=ago)
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         client.get("/metrics")
 
 
@@ -190,7 +194,7 @@ def test_no_question_reads_the_whole_ledger(client: Client, django_assert_max_nu
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE jobs_run")
 
-    with django_assert_max_num_queries(14) as context:
+    with django_assert_max_num_queries(16) as context:
         client.get("/metrics")
 
     for query in context.captured_queries:
