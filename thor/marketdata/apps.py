@@ -15,8 +15,11 @@ class MarketDataConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Ask to be told when the tables exist."""
+        """Ask to be told when the tables exist, and when trading days or splits are edited."""
+        from thor.marketdata import daily_version
+
         post_migrate.connect(_install, sender=self, dispatch_uid="thor.marketdata.install")
+        daily_version.watch_edits()
 
 
 def _install(using: str = "default", **_: Any) -> None:
