@@ -36,8 +36,9 @@ class Overlap(StrEnum):
 class JobSpec:
     """One job: its name, its body, when and where it is due, and its policies.
 
-    `markets` is "venues", "control", a tuple of market keys, or None for work that belongs to no market. `jitter`
-    spreads the entries of the job: each is later than its cadence by a share of it, always the same.
+    `markets` is "venues", "control", a tuple of market keys, or None for work that belongs to no market. Where the
+    configuration decides about the tuple, which may be empty then, `where` says so to people. `jitter` spreads the
+    entries of the job: each is later than its cadence by a share of it, always the same.
     """
 
     name: str
@@ -46,6 +47,7 @@ class JobSpec:
     cadence: Cadence
     window: Window = field(default_factory=Always)
     markets: str | tuple[str, ...] | None = None
+    where: str = ""
     also_at: frozenset[str] = frozenset()
     catch_up: Skip | Latest | All = field(default_factory=Skip)
     deadline: timedelta | None = None

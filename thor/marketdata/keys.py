@@ -43,6 +43,11 @@ def processing(venue: str) -> str:
     return f"q:bars:1m:{venue}:processing"
 
 
+def batch_number(venue: str) -> str:
+    """Name the number of the batch that was checked out last."""
+    return f"q:bars:1m:{venue}:batch"
+
+
 def dead(venue: str) -> str:
     """Name the list of items that could not be read as bars, kept for a person to look at."""
     return f"q:bars:1m:{venue}:dead"
@@ -70,3 +75,8 @@ EXCEL_LOCK = "live_data:excel_lock"
 def capture_waiting(market: str) -> str:
     """Name the note that the open of a session (its date) could not be captured yet, for want of its feed."""
     return f"thor:capture:waiting:{market}"
+
+
+def excel_away(venue: str) -> str:
+    """Name the note why the workbook of a venue could not be read; it is absent while all is well."""
+    return f"thor:excel:{venue}:away"

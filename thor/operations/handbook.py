@@ -55,7 +55,7 @@ def stale_pages(folder: Path = DOCS) -> list[Path]:
 
 
 def _job(spec: JobSpec) -> tuple[str, ...]:
-    markets = spec.markets if isinstance(spec.markets, str) else ", ".join(spec.markets or ())
+    markets = spec.where or (spec.markets if isinstance(spec.markets, str) else ", ".join(spec.markets or ()))
     return (
         f"`{spec.name}`",
         spec.summary,
