@@ -1,0 +1,113 @@
+"""Capture an open: signal, entry, target, stop and context of every captured instrument, and TOTAL.
+
+    the session is captured                     already: nothing changes, whoever asks again
+    the feed has not reached the open           waiting: the passes of grading capture as soon as it has
+    the feed was not running at the open        captured by the first prices after it, and late
+    an instrument has no price                  a row without a signal, neutral
+    an instrument cannot be written             named in `failed`; the others are captured
+
+The figures go by data time: captured at the bell or an hour later, from samples of the same minute, they are the same.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from thor.connections import redis_client
+from thor.marketdata import keys
+from thor.marketdata.bells import session_on
+from thor.marketdata.events import emit
+from thor.marketdata.models import TOTAL, Backtest, Instrument, SessionCapture
+from thor.marketdata.waiting import PATIENCE
+from thor.markets.registry import market as market_of
+from thor.timing.session import Session
+
+#: For how long a capture that waits for its feed is remembered (real time).
+REMEMBERED = timedelta(days=3)
+
+
+def capture_open(
+    *, market: str, at: datetime, session_date: date | None = None, patience: timedelta = PATIENCE
+) -> dict[str, Any]:
+    """Capture the open of a session once; return what was captured, or why not (`already`, `waiting`, `off`)."""
+    if off := switched_off(market):
+        return off
+    session = session_on(market, at, session_date)
+    if session is None or at < session.open:
+        return {"waiting": "open"}
+    known = SessionCapture.objects.filter(market=market, session_date=session.date).first()
+    if known is not None:
+        return {"already": known.captured_at.isoformat()}
+    wanted = Instrument.objects.filter(captured=True, active=True).select_related("target")
+    instruments = list(wanted)
+    if not instruments:
+        return {"nothing": "no instrument is captured; set captured on an instrument"}
+    return _capture(market, session, instruments, patience)
+
+
+def capture_if_awaited(*, market: str, at: datetime, session_date: date) -> dict[str, Any]:
+    """Capture an open whose capture has waited for its feed in vain; the time for waiting is over, so once a call."""
+    if redis_client().get(keys.capture_waiting(market)) != session_date.isoformat().encode():
+        return {"waiting": "capture"}
+    return capture_open(market=market, at=at, session_date=session_date, patience=timedelta(0))
+
+
+def switched_off(market: str) -> dict[str, Any]:
+    """Return what to say of a market whose opens are not captured; nothing where they are."""
+    row = market_of(market)
+    off = [name for name in ("capture_futures", "capture_open") if not getattr(row, name)]
+    return {"off": off} if off else {}
+
+
+def _capture(market: str, session: Session, instruments: list[Instrument], patience: timedelta) -> dict[str, Any]:
+    # Here, not above: a process that only knows of the job needs neither the kernels nor what they bring.
+    from thor.marketdata import capturing, closes, context, opens
+
+    venues = {row.venue for row in instruments}
+    moment = opens.moment_of(venues, session.open, session.close, patience=patience)
+    if isinstance(moment, opens.NotYet):
+        lasting = int(REMEMBERED.total_seconds())
+        redis_client().set(keys.capture_waiting(market), session.date.isoformat(), ex=lasting)
+        return {"waiting": "feed", "venues": list(moment.venues)}
+    material = capturing.Material(
+        moment=moment,
+        instruments=instruments,
+        samples=opens.samples_at(instruments, moment),
+        previous_closes=closes.previous_closes(instruments, moment.at),
+        context=context.day_and_year_context(instruments, moment.at),
+        records=_records(market, session, [*(row.symbol for row in instruments), TOTAL]),
+    )
+    captured = capturing.write_session(market, session, material)
+    redis_client().delete(keys.capture_waiting(market))
+    if captured is None:
+        return {"already": moment.at.isoformat()}
+    return _told(captured, material)
+
+
+def _records(market: str, session: Session, symbols: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return the track records as they were stored before this open, computed where they were not."""
+    from thor.marketdata.backtests import track_records
+
+    stored = Backtest.objects.filter(market=market, session_date=session.date, as_of=session.open)
+    found = dict(stored.values_list("symbol", "figures"))
+    missing = [symbol for symbol in symbols if symbol not in found]
+    return {**found, **(track_records(market, session.open, missing) if missing else {})}
+
+
+def _told(captured: Any, material: Any) -> dict[str, Any]:
+    head, total = captured.session, captured.rows.get(TOTAL)
+    unpriced = [row.symbol for row in material.instruments if row.symbol not in material.samples]
+    found: dict[str, Any] = {
+        "session": head.session_date.isoformat(),
+        "at": head.captured_at.isoformat(),
+        "rows": len(captured.rows),
+        "signal": total.signal if total else "",
+    }
+    extra = {
+        "late": head.late,
+        "failed": captured.failed,
+        "unpriced": unpriced,
+        "silent": sorted(material.moment.silent),
+    }
+    emit("thor.capture.open", market=head.market, **found, late=head.late)
+    return {**found, **{name: value for name, value in extra.items() if value}}

@@ -1,0 +1,36 @@
+"""Grade the trades of a session's captures: first touch decides, over every tick.
+
+no capture yet                  waiting: where it waits for its feed, it is tried again here
+nothing pending                 nothing is read
+the feed is behind              judged as far as it has promised; the next pass goes on from there
+ticks are missing               `gaps`, and the event thor.grading.gap
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from thor.marketdata.bells import close_of, session_on
+from thor.marketdata.models import Outcome, SessionCapture
+from thor.marketdata.services.market_open_capture import capture_if_awaited, switched_off
+
+
+def grade_open(*, market: str, at: datetime, session_date: date | None = None) -> dict[str, Any]:
+    """Judge the pending rows of a session by the ticks that are out; return what was decided and what is pending."""
+    session = session_on(market, at, session_date)
+    if session is None:
+        return {"waiting": "open"}
+    captured = SessionCapture.objects.filter(market=market, session_date=session.date).first()
+    if captured is None:
+        return switched_off(market) or capture_if_awaited(market=market, at=at, session_date=session.date)
+    if not captured.rows.filter(outcome=Outcome.PENDING).exists():
+        return {"pending": 0}
+    return told(captured)
+
+
+def told(captured: SessionCapture) -> dict[str, Any]:
+    """Grade a captured session and return it in the words of a run."""
+    from thor.marketdata.grading import grade  # here: it brings the kernels
+
+    found = grade(captured, close_of(captured))
+    extra = {"decided": found.decided, "gaps": found.gaps, "waiting": found.waiting}
+    return {"pending": found.pending, **{name: value for name, value in extra.items() if value}}
