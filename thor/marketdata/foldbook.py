@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from thor.marketdata import bars, volume
 from thor.marketdata.bars import MINUTE
-from thor.marketdata.closed import ClosedBar
 from thor.marketdata.minutes import MinuteTable
 from thor.marketdata.ticks import TickBatch, concatenate
 from thor.marketdata.totals import DAY, Side, Totals
@@ -57,6 +56,7 @@ class Tally:
 class Book:
     """See the module; `known` are the minutes that exist in the store, `tables` those that were needed so far.
 
+    `closed` are the items of the queue of bars, `marks` what was noted at the minutes that were passed.
     `session` holds the figures of the running session so far, as one table whose "minute" is the open of the session.
     """
 
@@ -69,7 +69,7 @@ class Book:
     session: MinuteTable | None = None
     tables: dict[int, MinuteTable] = field(default_factory=dict)
     retired: set[int] = field(default_factory=set)
-    closed: list[ClosedBar] = field(default_factory=list)
+    closed: list[bytes] = field(default_factory=list)
     marks: list[tuple[int, bytes]] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
 
@@ -109,7 +109,7 @@ class Book:
         """Send the bars of the minutes that end at or before `until` (ns), again where more is known of them."""
         due = sorted(minute for minute in self.place.unsent if minute + MINUTE <= until)
         for minute in due:
-            sent = list(self._table(minute).unsent(self.place.source))
+            sent = self._table(minute).unsent(self.place.source)
             self.closed.extend(sent)
             self.tally.closed += len(sent)
         self.place.unsent = [minute for minute in self.place.unsent if minute not in set(due)]

@@ -65,7 +65,7 @@ def write(pipe: Pipeline, venue: str, book: Book) -> None:
     if gone:
         pipe.hdel(key, *gone)
     if book.closed:
-        pipe.rpush(keys.closed_bars(venue), *(bar.encode() for bar in book.closed))
+        pipe.rpush(keys.closed_bars(venue), *book.closed)
     if book.marks:
         pipe.zadd(keys.marks(venue), {mark: minute // 10**9 for minute, mark in book.marks})
         pipe.zremrangebyrank(keys.marks(venue), 0, -MARKS_KEPT - 1)

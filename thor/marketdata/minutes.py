@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thor.marketdata import closed
 from thor.marketdata.bars import ROW, clear_quotes, clear_trades
-from thor.marketdata.closed import ClosedBar, from_row
 
 #: A row of the fold, and what has been handed on of it: ticks in the last bar sent, volume already in the totals.
 KEPT = np.dtype([*ROW.descr, ("sent", "i8"), ("counted", "i8")])
@@ -46,14 +46,16 @@ class MinuteTable:
         self.rows[places] = mine
         self.turnover[places] += turnover
 
-    def unsent(self, source: str) -> Iterator[ClosedBar]:
-        """Give the bars that nobody has yet, or of which more is known since they were sent, and note them as sent."""
+    def unsent(self, source: str) -> list[bytes]:
+        """Return the bars that nobody has yet, or of which more is known since they were sent, and note them as sent.
+
+        They are items of the queue (`closed.items`).
+        """
         due = np.flatnonzero((self.rows["trades"] > 0) & (self.rows["ticks"] > self.rows["sent"]))
         symbols = list(self.place)
-        for place, row in zip(due, self.rows[due].tolist(), strict=True):
-            figures = dict(zip(KEPT.names or (), row, strict=True))
-            yield from_row(symbols[place], figures, self.turnover[place], source)
-        self.rows["sent"][due] = self.rows["ticks"][due]
+        rows = self.rows[due]
+        self.rows["sent"][due] = rows["ticks"]
+        return closed.items([symbols[place] for place in due.tolist()], rows, self.turnover[due].tolist(), source)
 
     def uncounted(self) -> Iterator[tuple[str, int, float, int]]:
         """Give (symbol, volume not in the totals yet, last price, its time), and note it as counted."""

@@ -5,8 +5,9 @@ at or after M. It is made while ticks are folded, not when the job that stores i
 job. A tick that comes late for its minute counts in the next mark.
 """
 
+import functools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from thor.marketdata.bars import EARLIEST, MINUTE
@@ -33,14 +34,45 @@ class Side:
     at: int = EARLIEST
 
 
-@dataclass(slots=True)
-class Totals:
-    """All symbols of a venue; `changed` where something was counted since they were read."""
+_Known = tuple[dict[str, Total], dict[str, Side], dict[str, Side]]
 
-    of: dict[str, Total] = field(default_factory=dict)
-    bids: dict[str, Side] = field(default_factory=dict)
-    asks: dict[str, Side] = field(default_factory=dict)
-    changed: bool = True
+
+class Totals:
+    """All symbols of a venue; `changed` where something was counted since they were read.
+
+    What was kept is decoded when it is first asked for: most passes lie within a minute, and count nothing.
+    """
+
+    def __init__(self, raw: bytes | None = None) -> None:
+        """Take what `encode` wrote; without it nothing is known yet, and is to be written."""
+        self._raw = raw
+        self.changed = raw is None
+
+    @functools.cached_property
+    def _known(self) -> _Known:
+        found = json.loads(self._raw) if self._raw else {}
+        if "of" not in found:
+            return {}, {}, {}
+        return (
+            {symbol: Total(*parts) for symbol, parts in found["of"].items()},
+            {symbol: Side(*parts) for symbol, parts in found["bids"].items()},
+            {symbol: Side(*parts) for symbol, parts in found["asks"].items()},
+        )
+
+    @property
+    def of(self) -> dict[str, Total]:
+        """Return what was traded, by symbol."""
+        return self._known[0]
+
+    @property
+    def bids(self) -> dict[str, Side]:
+        """Return the last bid of each symbol that had one."""
+        return self._known[1]
+
+    @property
+    def asks(self) -> dict[str, Side]:
+        """Return the last ask of each symbol that had one."""
+        return self._known[2]
 
     def count(self, symbol: str, day: int, volume: int, price: float, price_at: int) -> None:
         """Add what was traded on a day; what belongs to a day that is over changes nothing."""
@@ -86,12 +118,4 @@ class Totals:
 
 def decode(raw: bytes | None) -> Totals:
     """Return the totals that `encode` wrote; none yet, where there is nothing."""
-    found = json.loads(raw) if raw else {}
-    if not found or "of" not in found:
-        return Totals()
-    return Totals(
-        of={symbol: Total(*parts) for symbol, parts in found["of"].items()},
-        bids={symbol: Side(*parts) for symbol, parts in found["bids"].items()},
-        asks={symbol: Side(*parts) for symbol, parts in found["asks"].items()},
-        changed=False,
-    )
+    return Totals(raw or None)

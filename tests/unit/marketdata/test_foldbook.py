@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thor.marketdata import minutes, totals
+from thor.marketdata import closed, minutes, totals
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.foldbook import AMEND_FOR, Book, Place
 from thor.marketdata.ticks import TickBatch, make
@@ -43,7 +43,7 @@ class Kept:
         for minute in book.retired - set(book.tables):
             self.tables.pop(minute, None)
         self.tables.update({minute: table.encode() for minute, table in book.tables.items()})
-        self.bars.update({(bar.symbol, bar.start): bar for bar in book.closed})
+        self.bars.update({(bar.symbol, bar.start): bar for bar in map(closed.decode, book.closed)})
         self.sent += len(book.closed)
         self.marks += [json.loads(mark) for _, mark in book.marks]
         return book
