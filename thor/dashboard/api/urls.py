@@ -16,6 +16,7 @@ from ninja import NinjaAPI, Router, Swagger
 from ninja.operation import Operation
 from ninja.renderers import BaseRenderer
 
+from thor.dashboard.api import push
 from thor.dashboard.api.callers import LoggedIn, Password, on_loopback
 from thor.dashboard.api.marketdata import captures, feeds, prices, quotes
 from thor.dashboard.api.operations import router
@@ -24,10 +25,10 @@ from thor.dashboard.api.troubles import speak_of_troubles, trouble
 View = Callable[..., HttpResponse]
 
 ABOUT: Final = (
-    "Read-only. Instants are ISO 8601 with an offset; without `at` they are answered for now, by the clock of this "
-    "installation. Weights, prices and other figures are decimals in strings. What cannot be answered is said in one "
-    "sentence, as `error`. From loopback nobody need log in; elsewhere a session of the pages or HTTP basic is asked "
-    "for."
+    "Read-only, but for `push`. Instants are ISO 8601 with an offset; without `at` they are answered for now, by the "
+    "clock of this installation. Weights, prices and other figures are decimals in strings. What cannot be answered is "
+    "said in one sentence, as `error`. From loopback nobody need log in; elsewhere a session of the pages or HTTP "
+    "basic is asked for."
 )
 
 
@@ -59,7 +60,7 @@ api = Api(
     renderer=Exact(),
 )
 speak_of_troubles(api)
-for answered in (router, quotes.router, captures.router, prices.router, feeds.router):
+for answered in (router, quotes.router, captures.router, prices.router, feeds.router, push.router):
     api.add_router("", answered)
 elsewhere = Router()
 api.add_router("", elsewhere)  # the last: it takes every address
@@ -95,8 +96,12 @@ def page(request: HttpRequest) -> HttpResponse:
     return Swagger({"validatorUrl": None, "supportedSubmitMethods": ["get"]}).render_page(request, api)
 
 
-def door(view: View) -> View:
-    """Let only GET and HEAD in, whoever is logged in or not: the API itself asks who calls, and answers in JSON."""
+def door(view: View, *, posted: bool = False) -> View:
+    """Let only GET and HEAD in, or only POST, whoever is logged in or not: the API itself asks who calls.
+
+    What is refused is answered in JSON. A cookie opens nothing that is posted to, so no forged form can.
+    """
+    let_in = ("POST",) if posted else ("GET", "HEAD")
 
     @login_not_required
     @csrf_exempt
@@ -104,9 +109,10 @@ def door(view: View) -> View:
     @functools.wraps(view)
     def enter(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         asked = request.method
-        if asked not in ("GET", "HEAD"):
-            sentence = f"{asked} is not allowed; the API is only read, with GET or HEAD."
-            return trouble(sentence, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
+        if asked not in let_in:
+            return _not_allowed(str(asked), let_in)
+        if posted:
+            return view(request, *args, **kwargs)
         # The library knows no HEAD; the server leaves out the body, as long as the request says HEAD again.
         request.method = "GET"
         try:
@@ -121,11 +127,17 @@ def door(view: View) -> View:
     return enter
 
 
+def _not_allowed(asked: str, let_in: tuple[str, ...]) -> HttpResponse:
+    why = "quotes are pushed with POST" if "POST" in let_in else "the API is only read, with GET or HEAD"
+    allow = {"Allow": ", ".join(let_in)}
+    return trouble(f"{asked} is not allowed; {why}.", HTTPStatus.METHOD_NOT_ALLOWED, allow)
+
+
 def _addresses() -> list[URLPattern]:
     """Return the page, and every address of the library's behind the door."""
     patterns = [pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern)]
     for pattern in patterns:
-        pattern.callback = door(cast(View, pattern.callback))
+        pattern.callback = door(cast(View, pattern.callback), posted=pattern.name == push.push_quotes.__name__)
     return [path("docs", page, name="docs"), *patterns]
 
 
