@@ -100,6 +100,11 @@ def read_tape(lean: Path) -> Tape:
     return tape
 
 
+def since(tape: Tape, start: datetime) -> Tape:
+    """Return what a replay that begins at `start` sees of the day."""
+    return {symbol: [tick for tick in ticks if tick.at >= start] for symbol, ticks in tape.items()}
+
+
 def _rows(path: Path) -> Iterator[list[str]]:
     """Read the largest file of a zip: of a future, the expiry that is traded most."""
     with zipfile.ZipFile(path) as archive:

@@ -188,11 +188,12 @@ def test_a_replayed_day_leaves_what_the_recordings_say(tape: Tape, lean: Path, t
         house.beat()
         run_until(house, END, 300)
 
-        assert_bars(house, tape, END)
-        assert_samples(house, tape)
-        assert_captures(house, tape, lean, set(MARKETS))
-        assert_days(house, tape, lean)
-        assert_extremes(house, tape, lean)
+        seen = market_day.since(tape, START)
+        assert_bars(house, seen, END)
+        assert_samples(house, seen)
+        assert_captures(house, seen, lean, set(MARKETS))
+        assert_days(house, seen, lean)
+        assert_extremes(house, seen, lean)
         assert house.count("SELECT count(*) FROM jobs_run WHERE state IN ('failed', 'lost')") == 0
 
 
@@ -215,7 +216,7 @@ def test_ten_kills_of_the_worker_change_no_row(tape: Tape, lean: Path, tmp_path:
             house.worker()
         run_until(house, utc(20, 30), 400)
 
-        # The tape began at noon: what belongs to earlier hours is not there, and nothing else is missing.
-        late = {symbol: [tick for tick in ticks if tick.at >= start] for symbol, ticks in tape.items()}
-        assert_bars(house, late, utc(20, 15))
-        assert_captures(house, late, lean, {"pre_usa", "usa", "canada", "mexico"})
+        seen = market_day.since(tape, start)
+        assert_bars(house, seen, utc(20, 15))
+        assert_samples(house, seen)
+        assert_captures(house, seen, lean, {"pre_usa", "usa", "canada", "mexico"})
