@@ -64,11 +64,16 @@ def _is_of(snapshot: Mapping[str, Any], session: Session) -> bool:
     return (own or _day_of(datetime.fromisoformat(snapshot["at"]))).date == session.date
 
 
-def _from_days(rows: Sequence[Instrument], session: Session) -> dict[str, Decimal]:
-    of = {row.pk: row.symbol for row in rows}
-    days = DailyBar.objects.filter(instrument__in=of, date__lt=session.date, date__gte=session.date - REACH)
+def closes_of_days(rows: Sequence[Instrument], session_date: date) -> dict[int, Decimal]:
+    """Return the close of each instrument's newest day before a session, by key, in the shares of that session."""
+    days = DailyBar.objects.filter(instrument__in=rows, date__lt=session_date, date__gte=session_date - REACH)
     newest = {key: (day, close) for key, day, close in days.values_list("instrument_id", "date", "close")}
-    return _in_shares_of(newest, of, session.date)
+    return _in_shares_of(newest, session_date)
+
+
+def _from_days(rows: Sequence[Instrument], session: Session) -> dict[str, Decimal]:
+    found = closes_of_days(rows, session.date)
+    return {row.symbol: found[row.pk] for row in rows if row.pk in found}
 
 
 def _from_minutes(rows: Sequence[Instrument], session: Session) -> dict[str, Decimal]:
@@ -81,17 +86,13 @@ def _from_minutes(rows: Sequence[Instrument], session: Session) -> dict[str, Dec
         for key, start, close in ends
         if last[key] == start
     }
-    return _in_shares_of(newest, {key: row.symbol for key, row in of.items()}, session.date)
+    found = _in_shares_of(newest, session.date)
+    return {of[key].symbol: close for key, close in found.items()}
 
 
-def _in_shares_of(
-    known: Mapping[int, tuple[date, Decimal]], symbols: Mapping[int, str], as_of: date
-) -> dict[str, Decimal]:
+def _in_shares_of(known: Mapping[int, tuple[date, Decimal]], as_of: date) -> dict[int, Decimal]:
     splits = splits_of(known, as_of)
-    return {
-        symbols[key]: adjust.adjusted(close, adjust.divisor(splits[key], day, as_of))
-        for key, (day, close) in known.items()
-    }
+    return {key: adjust.adjusted(close, adjust.divisor(splits[key], day, as_of)) for key, (day, close) in known.items()}
 
 
 def splits_of(instruments: Iterable[int], as_of: date) -> dict[int, list[adjust.SplitOf]]:

@@ -76,11 +76,16 @@ def test_a_jump_is_believed_once_the_next_minute_opens_there():
     assert confirmed == [jump, (16.8, 17.1, 16.5, 17.0)]
 
 
-def test_the_minute_after_a_bad_print_is_believed_once_another_follows():
-    found = minutes(92.0, (92.1, 645.57, 92.0, 645.57), (92.2, 92.6, 92.1, 92.5), (92.4, 92.7, 92.3, 92.6))
+def test_the_minute_after_one_that_ended_with_a_bad_print_is_believed_at_once():
+    found = minutes(92.0, (92.1, 645.57, 92.0, 645.57), (92.2, 92.6, 92.1, 92.5))
 
-    assert found[0][1:3] == (92.1, 92.0)
-    assert found[1:] == [(92.2, 92.6, 92.1, 92.5), (92.4, 92.7, 92.3, 92.6)]
+    assert found == [(92.1, 92.1, 92.0, 92.1), (92.2, 92.6, 92.1, 92.5)]
+
+
+def test_a_bad_print_in_each_of_two_minutes_counts_in_neither():
+    found = minutes(92.0, (92.1, 645.57, 92.0, 92.1), (92.2, 645.57, 92.1, 645.57), (92.2, 92.6, 92.1, 92.5))
+
+    assert [row[1] for row in found] == [92.1, 92.2, 92.6]
 
 
 def test_without_a_close_before_the_first_minute_is_believed():

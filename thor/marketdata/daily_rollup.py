@@ -1,0 +1,75 @@
+"""Roll the minutes of finished sessions up into trading days.
+
+A day is made for every session of the venue that ended in the last ten days, of every instrument that traded in it and
+has no day yet, imported or rolled up. Its prices are those of the session's minutes without bad prints, its volume is
+theirs with them. Older sessions come first, because the close of one is what the next is judged by.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+from thor.marketdata import closes, daily_store, waiting
+from thor.marketdata.models import DailyBar, Instrument
+from thor.markets.registry import UnknownMarket
+from thor.markets.sessions import sessions_of
+from thor.markets.store import CalendarUnavailable
+from thor.timing.session import Session
+
+#: A day that has come meanwhile, imported or rolled up by another pass, stands.
+_ANY: Final = "old.origin <> ''"
+
+
+def roll_up(*, venue: str, at: datetime) -> dict[str, Any]:
+    """Make the days that are missing of the sessions that ended by `at`; return days and what is waited for."""
+    told: dict[str, Any] = {"days": 0}
+    flushed = False
+    for session in finished(venue, at):
+        missing = _without_day(venue, session.date)
+        if not missing:
+            continue
+        if not flushed:
+            waiting.flush_until([venue], at)
+            flushed = True
+        if waiting.watermark(venue) is not None and waiting.behind([venue], session.close):
+            return {**told, "waiting": session.close.isoformat()}
+        told["days"] += _roll(missing, session)
+    return told
+
+
+def finished(venue: str, at: datetime) -> list[Session]:
+    """Return the sessions of a venue that ended by `at`, and not longer ago than ten days, oldest first."""
+    try:
+        near = sessions_of(venue).around(at - closes.REACH, at)
+    except (UnknownMarket, CalendarUnavailable):
+        return []
+    return [session for session in near if at - closes.REACH < session.close <= at]
+
+
+def _without_day(venue: str, day: date) -> list[Instrument]:
+    known = DailyBar.objects.filter(instrument__venue=venue, date=day).values("instrument")
+    return list(Instrument.objects.filter(venue=venue, active=True).exclude(pk__in=known).order_by("pk"))
+
+
+def _roll(instruments: Sequence[Instrument], session: Session) -> int:
+    from thor.marketdata.extremes_today import session_figures
+
+    before = closes.closes_of_days(instruments, session.date)
+    floats = {key: float(price) for key, price in before.items()}
+    done = session_figures(instruments, floats, session.open, session.close)
+    return daily_store.store_days(
+        (
+            {
+                "instrument_id": key,
+                "date": session.date,
+                "open": one.open,
+                "high": one.high,
+                "low": one.low,
+                "close": one.close,
+                "volume": one.volume,
+                "origin": DailyBar.Origin.ROLLED,
+            }
+            for key, one in done.items()
+        ),
+        unless=_ANY,
+    )
