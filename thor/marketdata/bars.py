@@ -163,7 +163,7 @@ def _narrow(codes: int) -> type[np.unsignedinteger[Any]]:
 def _groups(ticks: _Sorted, in_time: bool) -> tuple[Ints, Ints]:
     """Return the code and the start of each group of one symbol and one minute."""
     at = ticks.batch.at
-    if in_time and len(ticks.codes) * (int(at[-1]) - int(at[0])) // MINUTE * 16 < len(at):
+    if in_time and len(ticks.codes) * (int(at[-1] - at[0]) // MINUTE + 1) * 16 < len(at):
         return _searched(ticks)
     minute = ticks.column("at") // MINUTE
     edge = np.empty(len(at), bool)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from thor.errors import ThorError
@@ -19,6 +20,8 @@ _LEAST, _MOST = 1e-4, 2.0**51 / UNIT
 _PRICES = ("open", "high", "low", "close", "bid", "ask")
 #: As long as the columns of the tables are.
 LONGEST_SYMBOL, LONGEST_SOURCE = 32, 16
+#: 10000-01-01 in seconds since the epoch.
+LATEST_START = 253_402_300_800
 _DECIMALS = ("open", "high", "low", "close", "volume", "vwap", "bid", "ask", "spread")
 _OPTIONAL = ("vwap", "bid", "ask", "spread")
 
@@ -57,7 +60,7 @@ def items(symbols: Sequence[str], rows: Any, turnover: Sequence[int], source: st
     start = (rows["minute"] // (MINUTE // 60)).tolist()
     volume, trades, ticks = (rows[name].tolist() for name in ("volume", "trades", "ticks"))
     columns = zip(
-        map(json.dumps, symbols),
+        map(encode_basestring_ascii, symbols),
         start,
         *(texts[name] for name in _PRICES),
         map(_volume, volume),
@@ -89,6 +92,8 @@ def decode(item: bytes) -> ClosedBar:
         raise UnreadableBar("not a bar: the symbol, the start or a count has a wrong type")
     if not (isinstance(bar.source, str) and len(bar.symbol) <= LONGEST_SYMBOL and len(bar.source) <= LONGEST_SOURCE):
         raise UnreadableBar("not a bar: the symbol or the source is too long")
+    if not 0 <= bar.start < LATEST_START:
+        raise UnreadableBar("not a bar: its minute is in no calendar")
     if not all(getattr(bar, name) is None or getattr(bar, name).is_finite() for name in _DECIMALS):
         raise UnreadableBar("not a bar: a price is not a number")
     return bar

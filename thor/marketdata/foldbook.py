@@ -15,7 +15,7 @@ from thor.marketdata import bars, volume
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.minutes import MinuteTable
 from thor.marketdata.ticks import TickBatch, concatenate
-from thor.marketdata.totals import DAY, Side, Totals
+from thor.marketdata.totals import DAY, Totals
 
 #: For how long (data time) a closed minute is kept, so that a late tick still amends its bar.
 AMEND_FOR = 15 * MINUTE
@@ -194,11 +194,7 @@ class Book:
     def _count(self, until: int) -> None:
         due = sorted(minute for minute in self.place.uncounted if minute + MINUTE <= until)
         for minute in due:
-            for symbol, size, price, price_at in self._table(minute).uncounted():
-                self.totals.count(symbol, minute // DAY, size, price, price_at)
-            for name, sides in (("bid", self.totals.bids), ("ask", self.totals.asks)):
-                for symbol, price, quoted, at in self._table(minute).quoted(name):
-                    self.totals.quote(sides, symbol, Side(price, quoted, at))
+            self._table(minute).count_into(self.totals, minute // DAY)
         self.place.uncounted = [minute for minute in self.place.uncounted if minute not in set(due)]
 
     def _retire(self, watermark: int) -> None:

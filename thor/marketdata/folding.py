@@ -8,10 +8,13 @@ import redis
 
 from thor.connections import redis_client
 from thor.errors import ThorError
-from thor.marketdata import foldstore, stream
+from thor.marketdata import foldstore, incidents, stream
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.events import emit, warn
-from thor.marketdata.foldbook import Book, Tally
+from thor.marketdata.foldbook import AMEND_FOR, Book, Tally
+from thor.marketdata.models import FeedIncident
+
+Kind = FeedIncident.Kind
 
 #: Batches folded in one transaction: bounded, so that a pass that catches up saves what it has done as it goes.
 BATCHES = 32
@@ -44,7 +47,7 @@ def fold_once(*, market: str, at: datetime) -> dict[str, Any]:
     outcome.behind = rounds == ROUNDS
     if rounds == 0:
         _close_stalled(client, market, at, outcome)
-    return _told(market, outcome)
+    return _told(outcome)
 
 
 def _round(client: redis.Redis, market: str, outcome: _Outcome) -> bool:
@@ -59,6 +62,7 @@ def _round(client: redis.Redis, market: str, outcome: _Outcome) -> bool:
 
     book, changed = _transact(client, market, fold)
     _add(outcome.tally, book.tally)
+    _report(market, book)
     if changed and book.place.watermark is not None:
         stream.trim(client, market, cursor=book.place.cursor, watermark=book.place.watermark)
     outcome.watermark = book.place.watermark
@@ -100,12 +104,24 @@ def _add(total: Tally, more: Tally) -> None:
         setattr(total, name, getattr(total, name) + getattr(more, name))
 
 
-def _told(market: str, outcome: _Outcome) -> dict[str, Any]:
-    tally = outcome.tally
+def _report(market: str, book: Book) -> None:
+    """Tell of ticks that never came and of those that came too late: in the log, and as incidents people see."""
+    tally, place = book.tally, book.place
+    if place.watermark is None or not (tally.lost or tally.late):
+        return
+    at = datetime.fromtimestamp(place.watermark / 1e9, UTC)
     if tally.lost:
         warn("thor.feed.gap", venue=market, ticks=tally.lost)
+        text = f"{tally.lost} missing before tick {place.sequence} of run {place.run}"
+        incidents.report(market, Kind.LOST, source=place.source, at=at, count=tally.lost, detail=text)
     if tally.late:
         warn("thor.feed.too_late", venue=market, ticks=tally.late)
+        text = f"{tally.late} more than {AMEND_FOR // MINUTE} minutes behind the feed"
+        incidents.report(market, Kind.LATE, source=place.source, at=at, count=tally.late, detail=text)
+
+
+def _told(outcome: _Outcome) -> dict[str, Any]:
+    tally = outcome.tally
     found: dict[str, Any] = {"ticks": tally.ticks, "closed": tally.closed}
     found.update({name: getattr(tally, name) for name in ("late", "lost", "repeated") if getattr(tally, name)})
     if outcome.watermark is not None:

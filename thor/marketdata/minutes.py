@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from thor.marketdata import closed
 from thor.marketdata.bars import ROW, clear_quotes, clear_trades
+from thor.marketdata.totals import Totals
 
 #: A row of the fold, and what has been handed on of it: ticks in the last bar sent, volume already in the totals.
 KEPT = np.dtype([*ROW.descr, ("sent", "i8"), ("counted", "i8")])
@@ -57,13 +58,9 @@ class MinuteTable:
         self.rows["sent"][due] = rows["ticks"]
         return closed.items([symbols[place] for place in due.tolist()], rows, self.turnover[due].tolist(), source)
 
-    def uncounted(self) -> Iterator[tuple[str, int, float, int]]:
-        """Give (symbol, volume not in the totals yet, last price, its time), and note it as counted."""
-        traded = np.flatnonzero(self.rows["trades"] > 0)
-        symbols = list(self.place)
-        columns = self.rows[traded][["volume", "counted", "close", "close_at"]].tolist()
-        for place, (volume, counted, price, price_at) in zip(traded, columns, strict=True):
-            yield symbols[place], volume - counted, price, price_at
+    def count_into(self, totals: Totals, day: int) -> None:
+        """Add to the totals what is not in them yet, and note it as counted."""
+        totals.count(list(self.place), day, self.rows, self.rows["volume"] - self.rows["counted"])
         self.rows["counted"] = self.rows["volume"]
 
     def traded(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -72,14 +69,6 @@ class MinuteTable:
         known = np.flatnonzero(self.rows["trades"] > 0)
         for place, row in zip(known, self.rows[known].tolist(), strict=True):
             yield symbols[place], dict(zip(KEPT.names or (), row, strict=True))
-
-    def quoted(self, side: str) -> Iterator[tuple[str, float, float | None, int]]:
-        """Give (symbol, price, size if it is known, time in ns) of one side, "bid" or "ask", where there is one."""
-        symbols = list(self.place)
-        known = np.flatnonzero(~np.isnan(self.rows[side]))
-        columns = self.rows[known][[side, f"{side}_size", f"{side}_at"]].tolist()
-        for place, (price, size, at) in zip(known, columns, strict=True):
-            yield symbols[place], price, None if size != size else size, at
 
     def encode(self) -> bytes:
         """Return the bytes that are kept in Redis."""

@@ -10,10 +10,10 @@ from django.db import DatabaseError
 
 from tests.integration.marketdata.conftest import ns, utc
 from tests.integration.marketdata.publishing import Script
-from thor.marketdata import keys, selectors
+from thor.marketdata import barqueue, keys, selectors
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.closed import ClosedBar
-from thor.marketdata.models import Bar, Instrument
+from thor.marketdata.models import Bar, FeedIncident, Instrument
 from thor.marketdata.services import closed_bars
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -151,6 +151,44 @@ def test_an_instrument_that_nobody_knows_is_added_inactive_and_said(
     assert (added.venue, added.kind, added.active) == (VENUE, "equity", False)
     assert "GOOG" in selectors.symbols()
     assert "thor.instrument.unknown" in caplog.text
+    (incident,) = FeedIncident.objects.all()
+    assert (incident.kind, incident.symbol, incident.first_at) == ("unknown", "GOOG", utc("2026-03-02T14:30"))
+
+
+def test_a_figure_that_the_table_cannot_hold_costs_that_bar_alone(
+    store: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    push(store, bar(), bar("QQQ", close="9" * 30), bar("IBM"), bar("AIG", ticks=2**70), bar("BAC", start=2**60))
+
+    assert flush() == {"bars": 2, "read": 5, "unreadable": 3}
+    assert [symbol for symbol, _, _ in stored()] == ["IBM", "SPY"]
+    assert store.llen(keys.dead(VENUE)) == 3
+    assert "cannot hold" in caplog.text
+
+
+def test_two_passes_at_once_store_a_batch_twice_and_settle_it_once(store: redis.Redis) -> None:
+    push(store, bar(), b"no bar")
+    first, second = barqueue.take(store, VENUE), barqueue.take(store, VENUE)
+
+    assert first is not None
+    assert second is not None
+    assert (first.items, first.number, first.left, second.left) == (second.items, second.number, False, True)
+    assert barqueue.settle(store, VENUE, first, [b"no bar"])
+    push(store, bar("IBM"))
+    third = barqueue.take(store, VENUE)
+    # The second pass comes late: what is being worked on now is not its batch.
+    assert not barqueue.settle(store, VENUE, second, [b"no bar"])
+    assert third is not None
+    assert store.lrange(keys.processing(VENUE), 0, -1) == third.items == [bar("IBM").encode()]
+    assert store.lrange(keys.dead(VENUE), 0, -1) == [b"no bar"]
+
+
+def test_what_an_older_version_left_in_the_processing_list_is_stored(store: redis.Redis) -> None:
+    items = [bar(start=START + 60 * number).encode() for number in range(barqueue.BATCH + 1)]
+    store.rpush(keys.processing(VENUE), *items)
+
+    assert flush() == {"bars": 501, "read": 501, "recovered": 501}
+    assert store.llen(keys.processing(VENUE)) == 0
 
 
 def test_a_failing_database_loses_nothing(store: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:

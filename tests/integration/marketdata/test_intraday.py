@@ -11,6 +11,7 @@ from tests.integration.marketdata.publishing import Script
 from thor.marketdata import folding, keys, selectors, stream
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.foldbook import AMEND_FOR
+from thor.marketdata.models import FeedIncident
 from thor.marketdata.services import intraday
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,6 +104,11 @@ def test_lost_and_late_ticks_are_told(store: redis.Redis, caplog: pytest.LogCapt
     assert (told["ticks"], told["late"], told["lost"]) == (0, 1, 1)
     assert "thor.feed.gap" in caplog.text
     assert "thor.feed.too_late" in caplog.text
+    found = (
+        FeedIncident.objects.filter(venue=VENUE, ended_at=None).order_by("kind").values_list("kind", "count", "last_at")
+    )
+    reached = utc("2026-03-02T14:47")
+    assert list(found) == [("late", 1, reached), ("lost", 1, reached)]
 
 
 def test_a_long_backlog_is_left_to_the_next_pass(store: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,8 +71,32 @@ def test_the_kernel_agrees_with_a_slow_computation(ticks: list[tuple[Any, ...]],
     if in_order:
         ticks.sort(key=lambda row: row[1])
 
-    folded = bars.fold(batch_of(ticks))
+    assert plain(bars.fold(batch_of(ticks))) == slowly(ticks)
 
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(tick, min_size=1, max_size=60), st.integers(1, 20), st.integers(0, 4))
+def test_pieces_and_ways_of_sorting_change_nothing(ticks: list[tuple[Any, ...]], piece: int, few: int) -> None:
+    ticks.sort(key=lambda row: row[1])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bars, "PIECE", piece)
+        patch.setattr(bars, "FEW", few)
+        found = bars.fold(batch_of(ticks))
+
+    assert plain(found) == slowly(ticks)
+    assert list(zip(found.code, found.rows["minute"], strict=True)) == sorted(plain(found))
+
+
+def test_many_ticks_of_few_minutes_are_grouped_by_searching() -> None:
+    random = np.random.default_rng(3)
+    at = np.sort(random.integers(0, 5 * MINUTE, 900)).tolist()
+    ticks = [(n % 3, when, (100 + n % 7) / 4, float(n % 5), None, None) for n, when in enumerate(at)]
+
+    assert plain(bars.fold(batch_of(ticks))) == slowly(ticks)
+
+
+def plain(folded: bars.Folded) -> dict[tuple[int, int], tuple[Any, ...]]:
     found = {}
     for code, row, turnover in zip(folded.code, folded.rows, folded.turnover, strict=True):
         found[int(code), int(row["minute"])] = (
@@ -86,7 +111,7 @@ def test_the_kernel_agrees_with_a_slow_computation(ticks: list[tuple[Any, ...]],
             known(row["bid"]),
             known(row["ask"]),
         )
-    assert found == slowly(ticks)
+    return found
 
 
 def test_nothing_folds_to_nothing() -> None:

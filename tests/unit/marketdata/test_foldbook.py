@@ -21,20 +21,23 @@ class Kept:
     """Keep the book between passes as Redis does: as bytes."""
 
     def __init__(self) -> None:
-        self.place, self.sums, self.baseline = Place(), b"{}", {}
+        self.place, self.sums, self.baseline = Place(), b"", {}
         self.tables: dict[int, bytes] = {}
         self.bars: dict[tuple[str, int], Any] = {}
         self.sent = 0
         self.marks: list[dict[str, Any]] = []
 
-    def take(self, *batches: TickBatch) -> Book:
-        book = Book(
+    def book(self) -> Book:
+        return Book(
             place=self.place,
             totals=totals.decode(self.sums),
             baseline=self.baseline,
             known=set(self.tables),
             load=lambda minute: minutes.decode(minute, self.tables[minute]),
         )
+
+    def take(self, *batches: TickBatch) -> Book:
+        book = self.book()
         book.take([(f"{number}-0", batch) for number, batch in enumerate(batches)])
         return self.keep(book)
 
