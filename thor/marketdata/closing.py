@@ -12,10 +12,9 @@ from typing import Any
 from django.db import transaction
 
 from thor.marketdata import figures, spans, waiting
-from thor.marketdata.capturing import LEADER
 from thor.marketdata.events import emit
 from thor.marketdata.grading import grade
-from thor.marketdata.models import Capture, Instrument, Outcome, SessionCapture
+from thor.marketdata.models import Capture, Outcome, SessionCapture
 from thor.marketdata.opens import trades_until
 from thor.marketdata.spans import Figures
 
@@ -64,10 +63,9 @@ def write_close(captured: SessionCapture, closes_at: datetime, *, incomplete: bo
 def _await(captured: SessionCapture, closes_at: datetime, patience: timedelta) -> list[str]:
     """Wait for the feeds of the venues that trade before the close; return those that are behind all the same."""
     own = captured.rows.exclude(instrument=None).values_list("instrument__venue", flat=True)
-    leader = Instrument.objects.filter(symbol=LEADER).values_list("venue", flat=True)
     deadline = time.monotonic() + patience.total_seconds()
     behind = []
-    for venue in sorted({*own, *leader} if own else set()):
+    for venue in sorted(set(own)):
         until = trades_until(venue, captured.captured_at, closes_at)
         if until is not None:
             left = timedelta(seconds=max(deadline - time.monotonic(), 0))
