@@ -8,11 +8,13 @@ from django.urls import reverse
 
 from thor.dashboard.feeds import VenueFeed, venue_feeds
 from thor.dashboard.now import Now
+from thor.dashboard.opens import opened
 from thor.env import env
 from thor.jobs import selectors as jobs
 from thor.jobs.models import Run
 from thor.leadership.selectors import leader_status
 from thor.marketdata import selectors
+from thor.marketdata.models import Instrument
 from thor.markets import selectors as markets
 from thor.markets.composite import global_composite
 from thor.markets.horizon import short_horizons
@@ -22,6 +24,8 @@ LATEST_RUNS = 15
 NEAREST_OVERRIDES = 12
 #: More open incidents of feeds than this are only counted.
 LATEST_INCIDENTS = 8
+#: So many quotes a ribbon shows.
+LONGEST_RIBBON = 40
 
 Markets = dict[str, markets.MarketStatus]
 
@@ -55,6 +59,8 @@ def board(now: Now) -> dict[str, Any]:
         "feeds": feeds if any(one.feed for one in feeds) else [],
         "feed_problem": feed_problem,
         **_incidents(),
+        **_ribbon(now),
+        "opened": opened(now),
     }
 
 
@@ -84,6 +90,16 @@ def _feeds(now: Now) -> tuple[list[VenueFeed], str]:
         return venue_feeds(now), ""
     except redis.RedisError as error:
         return [], f"Redis does not answer ({type(error).__name__}), so the feeds are unknown."
+
+
+def _ribbon(now: Now) -> dict[str, Any]:
+    """Return the quotes of the ribbon and where they come from; none while Redis is away, which the feeds say."""
+    marked = list(Instrument.objects.filter(ribbon=True, active=True)[:LONGEST_RIBBON])
+    try:
+        rows = selectors.quote_rows(marked, now.at)
+    except redis.RedisError:
+        rows = []
+    return {"ribbon": rows, "ribbon_labels": sorted({str(row.snapshot["source"]).upper() for row in rows})}
 
 
 def _incidents() -> dict[str, Any]:

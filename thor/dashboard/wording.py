@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
@@ -45,10 +46,51 @@ STATES = {
     "handed_over": Mark("handed over", "→", "calm"),
 }
 
+SIGNALS = {
+    "STRONG_BUY": Mark("strong buy", "▲", "good"),
+    "BUY": Mark("buy", "△", "good"),
+    "HOLD": Mark("hold", "◇", "calm"),
+    "SELL": Mark("sell", "▽", "bad"),
+    "STRONG_SELL": Mark("strong sell", "▼", "bad"),
+    "": Mark("no signal", "·", "calm"),
+}
+
+OUTCOMES = {
+    "PENDING": Mark("pending", "◔", "info"),
+    "WORKED": Mark("worked", "✓", "good"),
+    "DIDNT_WORK": Mark("didn't work", "✕", "bad"),
+    "NEUTRAL": Mark("neutral", "○", "calm"),
+}
+
 
 def mark_of(marks: dict[str, Mark], value: str | None) -> Mark:
     """Return the mark of a state; one that is not in the table is shown by its own name."""
     return marks.get(value or "", Mark((value or "none").replace("_", " "), "·", "calm"))
+
+
+def price_text(value: Decimal | None, decimals: int | None = None, *, signed: bool = False) -> str:
+    """Write a price with its instrument's decimals, or with as many as it has; a dash where there is none."""
+    if value is None:
+        return "–"
+    sign = "+" if signed else ""
+    return f"{value:{sign},.{decimals}f}" if decimals is not None else f"{_plain(value):{sign},f}"
+
+
+def percent_text(value: Decimal | None) -> str:
+    """Write a percentage with two places; a dash where there is none."""
+    return "–" if value is None else f"{value:.2f} %"
+
+
+def change_mark(change: Decimal | None, percent: Decimal | None, decimals: int) -> Mark:
+    """Return how a price has moved: by a sign, a colour, and points with percent."""
+    if change is None:
+        return Mark("–", "·", "calm")
+    tone, sign = ("good", "▲") if change > 0 else ("bad", "▼") if change < 0 else ("calm", "◇")
+    return Mark(f"{price_text(change, decimals, signed=True)} ({percent_text(percent)})", sign, tone)
+
+
+def _plain(value: Decimal) -> Decimal:
+    return value.normalize() if value else Decimal(0)
 
 
 def local_text(at: datetime, zone: str, now: datetime) -> str:

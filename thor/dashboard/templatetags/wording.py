@@ -1,6 +1,7 @@
 """Let templates say instants, durations and states as `thor.dashboard.wording` does."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,6 +61,36 @@ def phase_mark(phase: Any) -> SafeString:
 def state_mark(state: Any) -> SafeString:
     """Write the state of a run as sign, colour and word."""
     return _written(wording.mark_of(wording.STATES, str(state)))
+
+
+@register.simple_tag
+def signal_mark(signal: Any) -> SafeString:
+    """Write a signal as sign, colour and word."""
+    return _written(wording.mark_of(wording.SIGNALS, str(signal)) if signal else wording.SIGNALS[""])
+
+
+@register.simple_tag
+def outcome_mark(outcome: Any) -> SafeString:
+    """Write what became of a trade as sign, colour and word."""
+    return _written(wording.mark_of(wording.OUTCOMES, str(outcome)))
+
+
+@register.simple_tag
+def change_mark(change: Decimal | None, percent: Decimal | None, decimals: int) -> SafeString:
+    """Write how a price has moved as sign, colour and figures."""
+    return _written(wording.change_mark(change, percent, decimals))
+
+
+@register.simple_tag
+def price(value: Decimal | None, decimals: int | None = None, *, signed: bool = False) -> str:
+    """Write a price with its instrument's decimals, or with as many as it has."""
+    return wording.price_text(value, decimals, signed=signed)
+
+
+@register.simple_tag
+def percentage(value: Decimal | None) -> str:
+    """Write a percentage."""
+    return wording.percent_text(value)
 
 
 @register.filter
