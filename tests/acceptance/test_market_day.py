@@ -40,6 +40,8 @@ ROLLING = (
 SETTINGS = """
 from decimal import Decimal
 from thor.marketdata.models import Instrument, Target
+from thor.markets.models import Market
+Market.objects.update(capture_futures=True)
 Instrument.objects.exclude(symbol__in={symbols}).update(captured=False)
 for symbol, (strong, plain) in {thresholds}.items():
     Instrument.objects.filter(symbol=symbol).update(captured=True, strong_threshold=strong, threshold=plain)
