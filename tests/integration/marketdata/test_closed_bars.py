@@ -158,11 +158,11 @@ def test_an_instrument_that_nobody_knows_is_added_inactive_and_said(
 def test_a_figure_that_the_table_cannot_hold_costs_that_bar_alone(
     store: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    push(store, bar(), bar("QQQ", close="9" * 30), bar("IBM"), bar("AIG", ticks=2**70), bar("BAC", start=2**60))
+    push(store, bar(), bar("AIG", ticks=2**70), bar("IBM"), bar("BAC", start=2**60))
 
-    assert flush() == {"bars": 2, "read": 5, "unreadable": 3}
+    assert flush() == {"bars": 2, "read": 4, "unreadable": 2}
     assert [symbol for symbol, _, _ in stored()] == ["IBM", "SPY"]
-    assert store.llen(keys.dead(VENUE)) == 3
+    assert store.llen(keys.dead(VENUE)) == 2
     assert "cannot hold" in caplog.text
 
 
