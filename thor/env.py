@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from thor.errors import BadConfiguration
@@ -105,6 +113,15 @@ class Env(BaseSettings):
     )
     alpaca_key_id: str = named("APCA_API_KEY_ID", "", "Key of the Alpaca account; empty means no broker")
     alpaca_secret_key: str = named("APCA_API_SECRET_KEY", "", "Secret of that key", repr=False)
+    alpaca_data_feed: Annotated[Literal["iex", "sip"], BeforeValidator(_lower)] = named(
+        "THOR_ALPACA_DATA_FEED", "iex", "Alpaca's prices of shares: iex (one exchange, free) or sip (all, paid)"
+    )
+    alpaca_stream_url: str = named(
+        "THOR_ALPACA_STREAM_URL", "wss://stream.data.alpaca.markets", "Address of Alpaca's market data stream"
+    )
+    alpaca_data_url: str = named(
+        "THOR_ALPACA_DATA_URL", "https://data.alpaca.markets", "Address of Alpaca's market data API"
+    )
     allow_live: bool = named("THOR_ALLOW_LIVE", False, "Let APCA_API_BASE_URL be that of an account with real money")
     failpoint: str = named("THOR_FAILPOINT", "", "For tests: die or freeze at a step, e.g. decided:kill:20")
 
@@ -164,6 +181,17 @@ class Env(BaseSettings):
         is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
         if not (is_safe and parts.hostname):
             raise ValueError(f"write an address that begins with https://, for example {PAPER_URL}")
+        return value
+
+    @field_validator("alpaca_stream_url", "alpaca_data_url")
+    @classmethod
+    def _secure_data(cls, value: str, info: ValidationInfo) -> str:
+        # The keys go there.
+        secure, plain = ("wss", "ws") if info.field_name == "alpaca_stream_url" else ("https", "http")
+        parts = urlsplit(value)
+        is_safe = parts.scheme == secure or (parts.scheme == plain and parts.hostname in LOOPBACK)
+        if not (is_safe and parts.hostname):
+            raise ValueError(f"write an address that begins with {secure}://, or {plain}:// to this machine")
         return value
 
     @model_validator(mode="after")

@@ -69,3 +69,39 @@ def test_a_tick_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch, seconds
 
     with pytest.raises(BadConfiguration, match="SCHEDULER_TICK_SECONDS="):
         read()
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("THOR_ALPACA_STREAM_URL", "ws://stream.data.alpaca.markets"),
+        ("THOR_ALPACA_STREAM_URL", "https://stream.data.alpaca.markets"),
+        ("THOR_ALPACA_STREAM_URL", "wss://"),
+        ("THOR_ALPACA_DATA_URL", "http://data.alpaca.markets"),
+        ("THOR_ALPACA_DATA_URL", "wss://data.alpaca.markets"),
+    ],
+)
+def test_keys_are_never_sent_to_market_data_in_the_clear(
+    monkeypatch: pytest.MonkeyPatch, name: str, address: str
+) -> None:
+    monkeypatch.setenv(name, address)
+
+    with pytest.raises(BadConfiguration, match=f"{name}=.* begins with (wss|https)://"):
+        read()
+
+
+def test_market_data_may_come_from_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THOR_ALPACA_STREAM_URL", "ws://127.0.0.1:8765")
+    monkeypatch.setenv("THOR_ALPACA_DATA_FEED", "SIP")
+
+    found = read()
+
+    assert (found.alpaca_stream_url, found.alpaca_data_feed) == ("ws://127.0.0.1:8765", "sip")
+    assert found.alpaca_data_url == "https://data.alpaca.markets"
+
+
+def test_an_unknown_source_of_shares_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THOR_ALPACA_DATA_FEED", "otc")
+
+    with pytest.raises(BadConfiguration, match="THOR_ALPACA_DATA_FEED='otc'"):
+        read()

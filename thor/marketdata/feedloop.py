@@ -53,8 +53,10 @@ def run(publishers: Sequence[Publisher], clock: Clock, stop: threading.Event) ->
     upkeep = Upkeep(publishers, clock)
     upkeep.load_splits()
     with incidents.written_behind(upkeep.once):
-        _run(publishers, clock, stop)
-    _stop(publishers)
+        try:
+            _run(publishers, clock, stop)
+        finally:
+            _stop(publishers)
 
 
 def _run(publishers: Sequence[Publisher], clock: Clock, stop: threading.Event) -> None:

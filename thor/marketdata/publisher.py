@@ -87,6 +87,7 @@ class Publisher:
 
     def stop(self) -> None:
         """Give the lease up at once, so that a standby need not wait for it to expire."""
+        self._rest()
         if self.leading:
             self._lease.release(self._token)
             self.leading = False
@@ -94,7 +95,14 @@ class Publisher:
     def _stand_by(self) -> None:
         if self.leading:
             emit("thor.feed.standby", venue=self.venue)
+        self._rest()
         self.lose()
+
+    def _rest(self) -> None:
+        """Let a live source know that nobody listens here any more: it may serve one connection only."""
+        rest = getattr(self.feed, "rest", None)
+        if rest is not None:
+            rest()
 
     def _publish_until(self, now: int, quiet: int) -> bool:
         if self._since is None:
