@@ -16,12 +16,15 @@ from redis.retry import Retry
 from thor.connections import connect, redis_client, redis_url
 from thor.env import env
 from thor.leadership.clock import process_clock
-from thor.marketdata import feedloop
+from thor.marketdata import excelpush, feedloop
+from thor.marketdata.feeds.choice import feed_of_all, feeds_by_venue, venues_of
 from thor.marketdata.feeds.port import FeedRefused, FeedRequest, Traded
 from thor.marketdata.feeds.registry import FEEDS, open_feeds
 from thor.marketdata.models import Instrument
 from thor.marketdata.publisher import Publisher
+from thor.marketdata.pushing import PushRefused
 from thor.marketdata.symbols import ALIASES
+from thor.marketdata.workbook import WorkbookAway
 from thor.markets.models import Market
 
 
@@ -38,6 +41,9 @@ class Command(BaseCommand):
         parser.add_argument("--venue", action="append", default=[], help="Feed this venue only; may be repeated")
         parser.add_argument("--feed", help=f"{', '.join(FEEDS)}, or by venue; default THOR_FEED")
         parser.add_argument("--files", nargs="+", default=[], help="Recordings to replay; default THOR_REPLAY_FILES")
+        parser.add_argument(
+            "--push", metavar="URL", help="With --feed excel: push to the Thor at URL, and publish nothing"
+        )
         parser.add_argument("--seed", type=int, default=1, help="Which market is simulated; default 1")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -46,19 +52,49 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))  # reading recordings may be interrupted anywhere
         try:
+            if options["push"]:
+                self._push(options, stop)
+                return
             publishers = _publishers(options)
-        except FeedRefused as error:
+        except (FeedRefused, PushRefused, WorkbookAway) as error:
             raise CommandError(f"run_feed: {error}", returncode=2) from None
         except DatabaseError as error:
             raise CommandError(
                 f"run_feed: the database is not ready ({str(error).strip()}); run manage.py migrate.", returncode=2
             ) from None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        _stop_when_asked(stop)
         for publisher in publishers:
             self.stdout.write(f"feed {publisher.venue}: {publisher.feed.source}")
         self.stdout.flush()
-        feedloop.run(publishers, process_clock(), stop)
+        try:
+            feedloop.run(publishers, process_clock(), stop)
+        except FeedRefused as error:  # a live source says so when it is first asked
+            raise CommandError(f"run_feed: {error}", returncode=2) from None
+
+    def _push(self, options: dict[str, Any], stop: threading.Event) -> None:
+        """Read the workbook here and push its quotes: neither database nor Redis is needed where this runs."""
+        venue = _venue_of_the_workbook(options)
+        pusher = excelpush.prepare(options["push"], venue)
+        _stop_when_asked(stop)
+        self.stdout.write(f"push {venue}: {pusher.address}")
+        self.stdout.flush()
+        excelpush.run(pusher, stop)
+
+
+def _stop_when_asked(stop: threading.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+
+def _venue_of_the_workbook(options: dict[str, Any]) -> str:
+    """Return the venue whose quotes are pushed; refuse anything but one workbook for one venue."""
+    choice = options["feed"] or env().feed
+    if "excel" not in (feed_of_all(choice), *(name for _, name in feeds_by_venue(choice))):
+        raise PushRefused("--push is for the workbook; add --feed excel.")
+    venues = options["venue"] or list(venues_of(choice, "excel"))
+    if len(venues) != 1:
+        raise PushRefused("say which venue the workbook prices; add --venue globex.")
+    return str(venues[0])
 
 
 def _publishers(options: dict[str, Any]) -> list[Publisher]:
