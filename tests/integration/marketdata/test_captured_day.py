@@ -51,6 +51,7 @@ class Expected:
     session_low: Decimal
     session_close: Decimal
     session_volume: Decimal
+    day: tuple[Decimal, Decimal, Decimal]
 
 
 def lines(path: Path) -> list[list[str]]:
@@ -120,6 +121,7 @@ def expected(lean: Path, symbol: str, *, quoted: bool) -> Expected:
         session_low=min(prices),
         session_close=prices[-1],
         session_volume=sum((size for *_, size in during), Decimal(0)),
+        day=(before[0][1], max(price for _, price, _ in before), min(price for _, price, _ in before)),
     )
 
 
@@ -141,6 +143,7 @@ def captured(symbol: str) -> Expected:
         session_low=row.session_low,
         session_close=row.session_close,
         session_volume=row.session_volume,
+        day=(row.open_24h, row.high_24h, row.low_24h),
     )
 
 

@@ -69,12 +69,14 @@ def _capture(market: str, session: Session, instruments: list[Instrument], patie
         lasting = int(REMEMBERED.total_seconds())
         redis_client().set(keys.capture_waiting(market), session.date.isoformat(), ex=lasting)
         return {"waiting": "feed", "venues": list(moment.venues)}
+    samples = opens.samples_at(instruments, moment)
+    prices = {symbol: sample.last_price for symbol, sample in samples.items()}
     material = capturing.Material(
         moment=moment,
         instruments=instruments,
-        samples=opens.samples_at(instruments, moment),
+        samples=samples,
         previous_closes=closes.previous_closes(instruments, moment.at),
-        context=context.day_and_year_context(instruments, moment.at),
+        context=context.day_and_year_context(instruments, moment.at, prices),
         records=_records(market, session, [*(row.symbol for row in instruments), TOTAL]),
     )
     captured = capturing.write_session(market, session, material)
