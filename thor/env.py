@@ -104,6 +104,15 @@ class Env(BaseSettings):
     )
     keep_runs_days: int = named("THOR_KEEP_RUNS_DAYS", 14, "Days to keep runs", ge=1, le=10_000)
     keep_failures_days: int = named("THOR_KEEP_FAILURES_DAYS", 90, "Days to keep failed and lost runs", ge=1, le=10_000)
+    keep_bars_days: int = named(
+        "THOR_KEEP_BARS_DAYS", 0, "Days to keep one-minute bars; 0 is for ever", ge=0, le=100_000
+    )
+    keep_samples_days: int = named(
+        "THOR_KEEP_SAMPLES_DAYS", 30, "Days to keep minute samples; 0 is for ever", ge=0, le=100_000
+    )
+    keep_incidents_days: int = named(
+        "THOR_KEEP_INCIDENTS_DAYS", 90, "Days to keep incidents of feeds that are over; 0 is for ever", ge=0, le=100_000
+    )
     worker_concurrency: int = named("THOR_WORKER_CONCURRENCY", 2, "Processes of each worker of `up`", ge=1, le=256)
     scheduler_tick: int = named(
         "SCHEDULER_TICK_SECONDS", 60, "Seconds between questions to a broker's clock", ge=15, le=3600
