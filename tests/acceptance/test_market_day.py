@@ -146,12 +146,15 @@ def assert_samples(house: House, tape: Tape) -> None:
 
 def assert_captures(house: House, tape: Tape, lean: Path, markets: set[str]) -> None:
     names = (*PLAIN, *DECIMALS, "touched_at", "session__market", "session__session_date", "session__late", "weight")
-    rows = {(row["session__market"], row["symbol"]): row for row in stored(house, "Capture", names, "symbol")}
+    every = stored(house, "Capture", names, "symbol")
+    # Tokyo opens again before the replay ends.
+    mine = [row for row in every if row["session__session_date"] == market_day.DAY.isoformat()]
+    rows = {(row["session__market"], row["symbol"]): row for row in mine}
     expected = {key: row for key, row in market_day.captures(tape, lean).items() if key[0] in markets}
     assert set(rows) == set(expected)
     for key, wanted in expected.items():
         row = rows[key]
-        assert (row["session__session_date"], row["session__late"]) == ("2013-10-07", "False"), key
+        assert row["session__late"] == "False", key
         if key[1] == "TOTAL":
             assert (row["signal"], int(row["weight"]), row["outcome"]) == tuple(
                 wanted[name] for name in ("signal", "weight", "outcome")
