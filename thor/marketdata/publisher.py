@@ -108,7 +108,7 @@ class Publisher:
         if self._since is None:
             self._take_up(now)
         since = self._since or 0
-        until = min(now, since + STRETCH)
+        until = now if self._is_over(since) else min(now, since + STRETCH)
         if until <= since:
             return False
         batch, ahead = on_time(self.feed.read(since, until), now)
@@ -119,6 +119,10 @@ class Publisher:
                 ahead = []
             self._quiet_turns = 0
         return until < now
+
+    def _is_over(self, since: int) -> bool:
+        """Say whether the feed has nothing any more: years without a tick are then promised in one step."""
+        return self.feed.ends_at is not None and since > self.feed.ends_at
 
     def _take_up(self, now: int) -> None:
         """Find out where to go on: after what was published in this run, else at its beginning."""

@@ -141,3 +141,15 @@ def test_snapshots_hold_the_last_price_and_the_volume_of_the_day(store: redis.Re
     heard = [json.loads(message["data"])["volume"] for _ in range(2) if (message := listener.get_message(timeout=1))]
     assert heard == [4.0, 6.0]
     listener.close()
+
+
+def test_years_after_the_end_of_a_recording_are_promised_in_one_step(store: redis.Redis) -> None:
+    publisher = Publisher(feed_of(T0 + 1), store, "here", Begin("run", at=T0))
+    later = T0 + 13 * 365 * 1440 * MINUTE
+
+    turns = 1
+    while publisher.turn(later):
+        turns += 1
+
+    assert turns <= 3
+    assert batches(store)[-1].watermark == later

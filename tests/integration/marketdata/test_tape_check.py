@@ -4,8 +4,10 @@ import json
 from io import StringIO
 from pathlib import Path
 
+import pyarrow
 import pytest
 from django.core.management import CommandError, call_command
+from pyarrow import parquet
 
 from tests.unit.marketdata.recorded import write_zip
 
@@ -111,6 +113,30 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path, name, reason):
 def test_an_unknown_market_is_refused(halted):
     with pytest.raises(CommandError, match="'narnia' is no market; there are japan"):
         run("--market", "narnia", "--file", halted)
+
+
+@pytest.mark.recordings
+def test_the_recorded_nikkei_rests_over_lunch(recordings):
+    """Its last figures come at the bells of noon and of the close, and once more some minutes after each."""
+    path = recordings / "lean/Data/index/ose/minute/n225/20210114_trade.zip"
+
+    status, printed = run("--market", "japan", "--file", path, "--json", "--silent")
+
+    found = json.loads(printed)
+    stretches = [(one["start"][11:16], one["minutes"], one["table"]) for one in found["traded_while_closed"]]
+    assert (status, found["minutes"]) == (1, 304)
+    assert stretches == [("02:30", 2, "break"), ("06:00", 2, "closed")]
+    assert found["silent_while_open"] == []
+
+
+def test_a_parquet_file_is_read_by_the_mapping_beside_it(tmp_path):
+    path = tmp_path / "prints.parquet"
+    parquet.write_table(pyarrow.table({"when": ["2015-12-24 12:59:59"], "last": [1.0]}), path)
+    path.with_name("prints.parquet.toml").write_text(
+        'venue = "us_equities"\nsymbol = "SPY"\nzone = "America/New_York"\n[columns]\nat = "when"\nprice = "last"\n'
+    )
+
+    assert run("--market", "usa", "--file", path)[0] == 0
 
 
 @pytest.mark.recordings

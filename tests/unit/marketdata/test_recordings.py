@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.marketdata.recorded import write_zip
 from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest
-from thor.marketdata.feeds.recording import Recording
+from thor.marketdata.feeds.recording import recording
 from thor.marketdata.feeds.registry import open_feeds
 from thor.marketdata.feeds.replay import ReplayFeed
 from thor.marketdata.ticks import TickBatch
@@ -85,6 +85,26 @@ def test_quotes_without_a_side_leave_it_unknown(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ticks.bid, [np.nan, 180.01])
     np.testing.assert_array_equal(ticks.ask, [183.63, np.nan])
     assert np.isnan(ticks.price).all()
+
+
+def test_quotes_carry_the_sizes_of_their_sides(tmp_path: Path) -> None:
+    text = "1000,0,0,1836300,100,Q,1,0\n2000,1800100,300,0,0,P,1,0\n"
+
+    (feed,) = opened(write_zip(tmp_path, "equity/usa/tick/ibm/20131007_quote.zip", text))
+
+    ticks = everything(feed)
+    np.testing.assert_array_equal(ticks.bid_size, [np.nan, 300.0])
+    np.testing.assert_array_equal(ticks.ask_size, [100.0, np.nan])
+
+
+def test_a_quote_bar_carries_its_sizes_at_the_close(tmp_path: Path) -> None:
+    text = "75660000,1,1,1,1,7,1682.25,1682.5,1682,1682.25,39\n75720000,,,,,0,1682.25,1682.5,1682,1682.25,40\n"
+
+    (feed,) = opened(write_zip(tmp_path, "future/cme/minute/es/20131006_quote.zip", text))
+
+    ticks = everything(feed)
+    np.testing.assert_array_equal(ticks.bid_size, [np.nan] * 3 + [7.0] + [np.nan] * 4)
+    np.testing.assert_array_equal(ticks.ask_size, [np.nan] * 3 + [39.0] + [np.nan] * 3 + [40.0])
 
 
 def test_quote_bars_may_have_empty_cells(tmp_path: Path) -> None:
@@ -233,10 +253,29 @@ def test_a_mapping_that_cannot_be_used_is_refused(tmp_path: Path, mapping: str |
 
 def test_a_feed_of_other_files_is_another_feed() -> None:
     def feed(name: str) -> ReplayFeed:
-        unknown = np.full(1, np.nan)
-        return ReplayFeed(
-            "crypto",
-            [Recording(name, "crypto", "A", "trade", np.array([1]), unknown, unknown, unknown, unknown, unknown)],
-        )
+        return ReplayFeed("crypto", [recording(name, "crypto", "A", "trade", np.array([1]))])
 
     assert feed("a").identity == feed("a").identity != feed("b").identity
+
+
+@pytest.mark.recordings
+def test_recorded_quotes_have_sizes_wherever_they_have_a_side(recordings: Path) -> None:
+    (feed,) = opened(recordings / "lean/Data/equity/usa/tick/ibm/20131007_quote.zip")
+
+    ticks = everything(feed)
+
+    np.testing.assert_array_equal(np.isnan(ticks.bid), np.isnan(ticks.bid_size))
+    np.testing.assert_array_equal(np.isnan(ticks.ask), np.isnan(ticks.ask_size))
+    assert np.nanmin(ticks.bid_size) > 0
+
+
+@pytest.mark.recordings
+def test_the_nikkei_is_read_in_the_time_of_tokyo(recordings: Path) -> None:
+    path = recordings / "lean/Data/index/ose/minute/n225/20210114_trade.zip"
+
+    (feed,) = open_feeds("replay", FeedRequest(files=[str(path)]), venues=["osaka"])
+
+    ticks = everything(feed)
+    assert (feed.venue, ticks.symbols) == ("osaka", ("N225",))
+    assert ticks.at[0] == at("2021-01-14T00:00")
+    assert ticks.price[0] == 28444.48

@@ -3,7 +3,7 @@
 venue = "us_equities"
 symbol = "SPY"                 # or symbol = "Ticker" under [columns], for several symbols in one file
 zone = "America/New_York"      # of times without an offset; UTC where it is left out
-time = "iso"                   # iso (default), seconds, milliseconds, or a strptime format
+time = "iso"                   # iso (default), seconds, milliseconds, nanoseconds, or a strptime format
 period = 60                    # bars: seconds of one bar
 
 [columns]
@@ -12,11 +12,14 @@ price = "Last"                 # or open, high, low and close
 size = "Qty"                   # or cumulative, the volume of the day so far
 bid = "Bid"
 ask = "Ask"
+bid_size = "BidQty"
+ask_size = "AskQty"
 """
 
 import csv
 import tomllib
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,21 +32,24 @@ from thor.marketdata.symbols import canonical
 from thor.marketdata.ticks import Floats
 
 _BAR = ("open", "high", "low", "close")
-_KNOWN = {"at", "symbol", "price", "size", "cumulative", "bid", "ask", *_BAR}
+_KNOWN = {"at", "symbol", "price", "size", "cumulative", "bid", "ask", "bid_size", "ask_size", *_BAR}
+#: One row of a table: text as a CSV has it, or values as a typed file has them.
+Row = Mapping[str, Any]
 
 
 def read_csv(path: Path, aliases: dict[str, str]) -> list[Recording]:
     """Return a recording a symbol; raise `FeedRefused` with the reason where the file or its mapping cannot be used."""
-    mapping = _mapping(path)
+    mapping = read_mapping(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-        return _recordings(path, mapping, rows, aliases)
+        return recordings(path, mapping, rows, aliases)
     except (OSError, ValueError, csv.Error, ZoneInfoNotFoundError) as error:
         raise FeedRefused(f"the replay file {path} cannot be read ({error}); change it or {path.name}.toml.") from None
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return the mapping beside a file; raise `FeedRefused` with what it lacks."""
     beside = path.with_name(path.name + ".toml")
     try:
         mapping = tomllib.loads(beside.read_text(encoding="utf-8"))
@@ -61,21 +67,20 @@ def _mapping(path: Path) -> dict[str, Any]:
     return mapping
 
 
-def _recordings(
-    path: Path, mapping: dict[str, Any], rows: list[dict[str, str]], aliases: dict[str, str]
-) -> list[Recording]:
+def recordings(path: Path, mapping: dict[str, Any], rows: Sequence[Row], aliases: dict[str, str]) -> list[Recording]:
+    """Return a recording a symbol from the rows of a table; raise ValueError where they cannot be used."""
     columns = mapping["columns"]
     missing = sorted(set(columns.values()) - set(rows[0] if rows else columns.values()))
     if missing:
         raise ValueError(f"it has no column {missing[0]!r}")
-    by_symbol: dict[str, list[dict[str, str]]] = {}
+    by_symbol: dict[str, list[Row]] = {}
     for row in rows:
         named = row[columns["symbol"]] if "symbol" in columns else mapping["symbol"]
         by_symbol.setdefault(canonical(named, aliases), []).append(row)
     return [_recording(path, mapping, symbol, part) for symbol, part in by_symbol.items()]
 
 
-def _recording(path: Path, mapping: dict[str, Any], symbol: str, rows: list[dict[str, str]]) -> Recording:
+def _recording(path: Path, mapping: dict[str, Any], symbol: str, rows: Sequence[Row]) -> Recording:
     columns = mapping["columns"]
     zone = ZoneInfo(mapping.get("zone", "UTC"))
     at = np.array([_time(row[columns["at"]], mapping.get("time", "iso"), zone) for row in rows], np.int64)
@@ -89,14 +94,26 @@ def _recording(path: Path, mapping: dict[str, Any], symbol: str, rows: list[dict
     return recording(str(path), mapping["venue"], symbol, what, at, **known)
 
 
-def _column(rows: list[dict[str, str]], name: str) -> Floats:
-    return np.array([float(row[name]) if row[name] else np.nan for row in rows], np.float64)
+def _column(rows: Sequence[Row], name: str) -> Floats:
+    return np.array([np.nan if row[name] in ("", None) else float(row[name]) for row in rows], np.float64)
 
 
-def _time(text: str, how: str, zone: ZoneInfo) -> int:
+def _time(value: Any, how: str, zone: ZoneInfo) -> int:
+    """Return ns since the epoch; whole numbers of ns come from typed files."""
+    if how == "nanoseconds":
+        return int(value)
     if how in ("seconds", "milliseconds"):
-        return round(float(text) * (1e9 if how == "seconds" else 1e6))
-    found = datetime.fromisoformat(text) if how == "iso" else datetime.strptime(text, how)  # noqa: DTZ007 - zone below
-    aware = found if found.tzinfo else found.replace(tzinfo=zone)
+        return round(float(value) * (1e9 if how == "seconds" else 1e6))
+    found = datetime.fromisoformat(value) if how == "iso" else datetime.strptime(value, how)  # noqa: DTZ007 - zone below
+    return _since_epoch(found if found.tzinfo else found.replace(tzinfo=zone))
+
+
+def _since_epoch(aware: datetime) -> int:
     since = aware.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 * 10**6 + since.seconds * 10**6 + since.microseconds) * 1000
+
+
+def local_ns(ns: int, zone: ZoneInfo) -> int:
+    """Return the UTC ns of a local time that is counted in ns since local 1970."""
+    local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
+    return _since_epoch(local.replace(tzinfo=zone)) + ns % 1000

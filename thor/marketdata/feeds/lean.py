@@ -2,8 +2,9 @@
 
 A zip holds CSV without a header, times in ms since midnight in the zone of the data; bars carry their start. US
 equities are in New York time with prices in deci-cents (1/10,000), futures and coins in UTC and indices in the zone of
-their exchange, all with plain prices. A future's zip holds one CSV an expiry: the most traded one of that day, which is
-the longest, stands for the root symbol. Trades that the vendor flags, as suspicious or otherwise, are kept.
+their exchange, all with plain prices. Quotes carry the sizes of their sides, a quote bar those at its close. A future's
+zip holds one CSV an expiry: the most traded one of that day, which is the longest, stands for the root symbol. Trades
+that the vendor flags, as suspicious or otherwise, are kept.
 """
 
 import csv
@@ -40,6 +41,8 @@ class _Source:
 _SOURCES = {
     ("equity", "usa"): _Source("us_equities", "America/New_York", 10_000.0),
     ("index", "usa"): _Source("us_equities", "America/Chicago", 1.0),
+    # No venue in the box: to replay it, add one of this key with the calendar XTKS; tape_check needs none.
+    ("index", "ose"): _Source("osaka", "Asia/Tokyo", 1.0),
     ("future", "cme"): _Source("globex", "UTC", 1.0),
     ("future", "comex"): _Source("globex", "UTC", 1.0),
     ("future", "cbot"): _Source("globex", "UTC", 1.0),
@@ -57,7 +60,7 @@ def read_zip(path: Path, aliases: dict[str, str]) -> Recording:
     if not found or source is None or resolution not in ("tick", *_PERIODS):
         raise FeedRefused(
             f"the replay file {path} is not laid out as …/equity/usa/tick/spy/20131007_trade.zip (equity usa, index "
-            "usa, future or crypto; tick, second or minute; trade or quote); change THOR_REPLAY_FILES."
+            "usa or ose, future or crypto; tick, second or minute; trade or quote); change THOR_REPLAY_FILES."
         )
     try:
         day = date(int(found[1][:4]), int(found[1][4:6]), int(found[1][6:]))
@@ -92,7 +95,8 @@ def _recording(
         expanded = expand_trades(at, period, _prices(rows, range(1, 5), source, known=True), _column(rows, 5))
     else:
         bid, ask = (_prices(rows, places, source) for places in (range(1, 5), range(6, 10)))
-        expanded = expand_quotes(at, period, bid, ask)
+        sizes = [_sizes(rows, place, side[3]) for place, side in ((5, bid), (10, ask))]
+        expanded = expand_quotes(at, period, bid, ask, sizes)
     return recording(str(path), source.venue, symbol, what, **expanded)  # type: ignore[arg-type]
 
 
@@ -102,7 +106,13 @@ def _tick_trades(rows: list[list[str]], source: _Source) -> dict[str, Floats]:
 
 def _tick_quotes(rows: list[list[str]], source: _Source) -> dict[str, Floats]:
     bid, ask = _prices(rows, [1, 3], source)
-    return {"bid": bid, "ask": ask}
+    return {"bid": bid, "ask": ask, "bid_size": _sizes(rows, 2, bid), "ask_size": _sizes(rows, 4, ask)}
+
+
+def _sizes(rows: list[list[str]], place: int, price: Floats) -> Floats:
+    """Return the sizes of a side; where the side is not there, neither is its size."""
+    found: Floats = np.where(np.isnan(price), np.nan, _column(rows, place))
+    return found
 
 
 def _prices(rows: list[list[str]], places: Iterable[int], source: _Source, *, known: bool = False) -> list[Floats]:

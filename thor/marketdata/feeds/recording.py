@@ -9,6 +9,9 @@ import numpy as np
 
 from thor.marketdata.ticks import Floats, Ints
 
+#: What is known of a tick beside its time.
+COLUMNS = ("price", "size", "bid", "ask", "bid_size", "ask_size", "cumulative")
+
 _HOUR_MS = 3_600_000
 
 
@@ -25,14 +28,15 @@ class Recording:
     size: Floats
     bid: Floats
     ask: Floats
+    bid_size: Floats
+    ask_size: Floats
     cumulative: Floats
 
 
 def recording(path: str, venue: str, symbol: str, what: str, at: Ints, **columns: Floats) -> Recording:
     """Return a recording; columns that are left out are unknown throughout."""
     unknown = np.full(len(at), np.nan)
-    names = ("price", "size", "bid", "ask", "cumulative")
-    return Recording(path, venue, symbol, what, at, **{name: columns.get(name, unknown) for name in names})
+    return Recording(path, venue, symbol, what, at, **{name: columns.get(name, unknown) for name in COLUMNS})
 
 
 def local_times(day: date, milliseconds: Floats, zone: str) -> Ints:
@@ -66,14 +70,23 @@ def expand_trades(start: Ints, period_ns: int, ohlc: Sequence[Floats], volume: F
 
 
 def expand_quotes(
-    start: Ints, period_ns: int, bid: Sequence[Floats], ask: Sequence[Floats]
+    start: Ints,
+    period_ns: int,
+    bid: Sequence[Floats],
+    ask: Sequence[Floats],
+    sizes: Sequence[Floats] | None = None,
 ) -> dict[str, Floats | Ints]:
-    """Turn quote bars into four quotes each, as `expand_trades` does."""
-    return {
+    """Turn quote bars into four quotes each, as `expand_trades` does; `sizes` of bid and ask are those of the close."""
+    found: dict[str, Floats | Ints] = {
         "at": _quarters(start, period_ns),
         "bid": np.column_stack(bid).ravel(),
         "ask": np.column_stack(ask).ravel(),
     }
+    for name, size in zip(("bid_size", "ask_size"), sizes or (), strict=False):
+        column = np.full((len(start), 4), np.nan)
+        column[:, 3] = size
+        found[name] = column.ravel()
+    return found
 
 
 def _quarters(start: Ints, period_ns: int) -> Ints:

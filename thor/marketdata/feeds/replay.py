@@ -14,7 +14,7 @@ import numpy as np
 from thor.marketdata.feeds.delimited import read_csv
 from thor.marketdata.feeds.lean import read_zip
 from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest
-from thor.marketdata.feeds.recording import Recording
+from thor.marketdata.feeds.recording import COLUMNS, Recording
 from thor.marketdata.ticks import TickBatch, make
 
 SOURCE = "REPLAY"
@@ -75,7 +75,11 @@ def _read(path: Path, aliases: dict[str, str]) -> list[Recording]:
         return [read_zip(path, aliases)]
     if path.suffix == ".csv":
         return read_csv(path, aliases)
-    raise FeedRefused(f"the replay file {path} is neither .zip (LEAN) nor .csv; change THOR_REPLAY_FILES.")
+    if path.suffix == ".parquet":
+        from thor.marketdata.feeds.parquet import read_parquet  # here, since pyarrow is slow to import
+
+        return read_parquet(path, aliases)
+    raise FeedRefused(f"the replay file {path} is neither .zip (LEAN) nor .csv or .parquet; change THOR_REPLAY_FILES.")
 
 
 def _refuse_twice(recordings: Sequence[Recording]) -> None:
@@ -100,8 +104,5 @@ def _merged(recordings: Sequence[Recording]) -> TickBatch:
     at = np.concatenate([recording.at for recording in recordings])
     code = np.concatenate([np.full(len(r.at), symbols.index(r.symbol), np.int64) for r in recordings])
     order = np.argsort(at, kind="stable")
-    columns = {
-        name: np.concatenate([getattr(recording, name) for recording in recordings])[order]
-        for name in ("price", "size", "bid", "ask", "cumulative")
-    }
+    columns = {name: np.concatenate([getattr(recording, name) for recording in recordings])[order] for name in COLUMNS}
     return make(symbols, code=code[order], at=at[order], watermark=0, source=SOURCE, **columns)

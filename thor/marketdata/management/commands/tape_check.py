@@ -15,6 +15,7 @@ from rich.table import Table
 from thor.errors import ThorError
 from thor.marketdata.feeds.delimited import read_csv
 from thor.marketdata.feeds.lean import read_zip
+from thor.marketdata.feeds.parquet import read_parquet
 from thor.marketdata.feeds.port import FeedRefused
 from thor.marketdata.feeds.recording import Recording
 from thor.marketdata.symbols import ALIASES
@@ -38,7 +39,11 @@ class Command(BaseCommand):
         """Take a market, recordings and a format."""
         parser.add_argument("--market", required=True, help="key of the market, for example globex")
         parser.add_argument(
-            "--file", required=True, nargs="+", type=Path, help="trades: a zip in LEAN's layout, or a CSV and its .toml"
+            "--file",
+            required=True,
+            nargs="+",
+            type=Path,
+            help="trades: a zip in LEAN's layout, or a CSV or Parquet and its .toml",
         )
         parser.add_argument("--silent", action="store_true", help="list the open minutes without a trade as well")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table, in UTC")
@@ -87,9 +92,13 @@ def summary(key: str, minutes: Sequence[int], wrong: Sequence[Stretch]) -> str:
 
 
 def _read(path: Path) -> list[Recording]:
-    readers = {".zip": lambda: [read_zip(path, ALIASES)], ".csv": lambda: read_csv(path, ALIASES)}
+    readers = {
+        ".zip": lambda: [read_zip(path, ALIASES)],
+        ".csv": lambda: read_csv(path, ALIASES),
+        ".parquet": lambda: read_parquet(path, ALIASES),
+    }
     if path.suffix not in readers:
-        raise CommandError(f"{path} is neither .zip (LEAN) nor .csv; give another --file.")
+        raise CommandError(f"{path} is neither .zip (LEAN) nor .csv or .parquet; give another --file.")
     if not path.is_file():
         raise CommandError(f"{path} is no file; check --file.")
     try:
