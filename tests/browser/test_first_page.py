@@ -246,7 +246,7 @@ def test_everything_can_be_reached_with_the_keyboard(open_page: OpenPage, busy_d
         assert outline == "solid 2px", f"no focus is seen on {name}"
         reached.append(name)
 
-    assert reached[:6] == ["Skip to the content", "Thor", "Plan", "Admin", "Flower", "Log out"]
+    assert reached[:7] == ["Skip to the content", "Thor", "Plan", "Captures", "Admin", "Flower", "Log out"]
     screenshot(page, "keyboard")
 
 

@@ -11,6 +11,7 @@ from django.db.models import Count
 from thor.dashboard.now import Now
 from thor.marketdata import selectors
 from thor.marketdata.models import FeedIncident
+from thor.marketdata.silence import silences
 from thor.markets.models import Market
 from thor.markets.selectors import MarketStatus, status_board
 
@@ -34,16 +35,19 @@ class FeedRow:
 
 @dataclass(slots=True)
 class Troubles:
-    """The troubles of one venue that are not over: the latest, how many, and since which data time it is silent."""
+    """The troubles of one venue that are not over: the latest, how many, and since when it is noted as silent."""
 
     latest: list[FeedIncident] = field(default_factory=list)
     number: int = 0
-    silent_since: datetime | None = None
+    noted_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VenueFeed:
-    """What is known of the feed of one venue; `feed` is None where it has never published."""
+    """What is known of the feed of one venue; `feed` is None where it has never published.
+
+    `silent_since` is the data time since which nothing came, as the feed's own position shows it or an incident says.
+    """
 
     venue: str
     name: str
@@ -51,6 +55,7 @@ class VenueFeed:
     status: Standing
     feed: FeedRow | None
     troubles: Troubles
+    silent_since: datetime | None = None
 
 
 def feed_rows(markets: Mapping[str, MarketStatus]) -> list[FeedRow]:
@@ -71,12 +76,13 @@ def venue_feeds(now: Now) -> list[VenueFeed]:
     feeds = {feed.status.venue: feed for feed in feed_rows(markets)}
     venues = [one.key for one in markets.values() if one.role == Market.Role.VENUE and one.active]
     troubles = troubles_by_venue()
+    silent = {one.venue: one.since for one in silences(now.at) if not one.symbol}
     keys = [*venues, *(venue for venue in feeds if venue not in venues)]
-    return [_joined(key, markets.get(key), feeds.get(key), troubles.get(key, Troubles())) for key in keys]
+    return [_joined(key, markets, feeds.get(key), troubles.get(key, Troubles()), silent.get(key)) for key in keys]
 
 
 def troubles_by_venue() -> dict[str, Troubles]:
-    """Return the troubles that are not over by venue: the latest of them, how many, and since when it is silent."""
+    """Return the troubles that are not over by venue: the latest, how many, and since when it is noted as silent."""
     unsettled = selectors.open_incidents()
     found: dict[str, Troubles] = defaultdict(Troubles)
     for venue, number in unsettled.order_by().values_list("venue").annotate(Count("pk")):
@@ -84,24 +90,32 @@ def troubles_by_venue() -> dict[str, Troubles]:
     for row in unsettled[:MOST_INCIDENTS]:
         found[row.venue].latest.append(row)
     for row in unsettled.filter(kind=FeedIncident.Kind.SILENT, symbol=""):
-        found[row.venue].silent_since = row.first_at
+        found[row.venue].noted_since = row.first_at
     return found
 
 
-def _joined(key: str, market: MarketStatus | None, feed: FeedRow | None, troubles: Troubles) -> VenueFeed:
+def _joined(
+    key: str,
+    markets: Mapping[str, MarketStatus],
+    feed: FeedRow | None,
+    troubles: Troubles,
+    silent_since: datetime | None,
+) -> VenueFeed:
+    market, since = markets.get(key), silent_since or troubles.noted_since
     return VenueFeed(
         venue=key,
         name=market.name if market else key,
         zone=market.zone if market else "UTC",
-        status=_standing(market, feed, troubles),
+        status=_standing(feed, since),
         feed=feed,
         troubles=troubles,
+        silent_since=since,
     )
 
 
-def _standing(market: MarketStatus | None, feed: FeedRow | None, troubles: Troubles) -> Standing:
+def _standing(feed: FeedRow | None, silent_since: datetime | None) -> Standing:
     if feed is None:
         return "absent"
-    if feed.silent or troubles.silent_since is not None:
+    if feed.silent or silent_since is not None:
         return "silent"
     return "resting" if feed.status.age > SILENT_AFTER else "live"

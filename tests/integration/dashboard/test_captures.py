@@ -22,6 +22,7 @@ from thor.dashboard.now import Now
 from thor.dashboard.opens import opened
 from thor.marketdata.models import Instrument, SessionCapture
 from thor.marketdata.selectors import FeedStatus
+from thor.marketdata.silence import FeedSilent
 from thor.markets.models import Market
 
 pytestmark = pytest.mark.django_db
@@ -134,3 +135,14 @@ def test_the_page_asks_a_bounded_number_of_questions(
 
     with django_assert_max_num_queries(12):  # type: ignore[operator]
         page(trader)
+
+
+def test_a_feed_whose_position_stands_still_is_silent_before_anybody_noted_it(
+    trader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = FeedStatus("globex", "SIMULATED", OPEN, timedelta(seconds=1), 100, 3)
+    monkeypatch.setattr("thor.marketdata.selectors.feed_status", lambda: [status])
+    monkeypatch.setattr("thor.dashboard.feeds.silences", lambda at: [FeedSilent("globex", OPEN)])
+
+    assert 'silent since <time datetime="2024-07-09T13:30:00+00:00"' in trader.get("/live/").content.decode()
+    assert trader.get("/api/v1/feeds").json()["feeds"][0]["silent_since"] == "2024-07-09T13:30:00Z"

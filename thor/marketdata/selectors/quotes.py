@@ -104,5 +104,9 @@ def _years(instruments: Sequence[Instrument]) -> dict[int, Extreme]:
 
 
 def _exact(text: bytes) -> Snapshot:
-    found: Mapping[str, Any] = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    found: Mapping[str, Any] = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_nothing)
     return dict(found)
+
+
+def _nothing(_: str) -> None:
+    """Return nothing for what is no number: a reader that computes with it would end with nothing as well."""

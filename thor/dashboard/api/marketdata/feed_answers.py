@@ -76,7 +76,7 @@ class FeedAnswer(Schema):
         "and its venue is closed. absent: it has never published."
     )
     silent_seconds: float | None = Field(description="Real time since the last batch, where it is silent.")
-    silent_since: datetime | None = Field(description="The data time since which an incident says that it is silent.")
+    silent_since: datetime | None = Field(description="The data time since which nothing came, where it is silent.")
     published: Published | None = Field(description="Null where it has never published.")
     incidents: list[IncidentAnswer] = Field(
         description="The troubles that are not over, the latest first; of all venues together at most 60."
@@ -93,7 +93,7 @@ class FeedAnswer(Schema):
             status=found.status,
             silent_seconds=None if silent is None else round(silent, 3),
             published=Published.of(found.feed) if found.feed else None,
-            silent_since=found.troubles.silent_since,
+            silent_since=found.silent_since,
             incidents=[IncidentAnswer.of(row) for row in found.troubles.latest],
             open_incidents=found.troubles.number,
         )

@@ -109,6 +109,7 @@ class QuoteAnswer(Schema):
     source: str
     simulated: bool = Field(description="True: the prices are made up.")
     timestamp: datetime = Field(description="The time of the source's last tick.")
+    last_at: datetime | None = Field(description="The time of the last trade.")
     price: Figure | None = Field(description="The same as last.")
     last: Figure | None
     bid: Figure | None
@@ -141,6 +142,7 @@ class QuoteAnswer(Schema):
             source=row.snapshot["source"],
             simulated=simulated(row.snapshot["source"]),
             timestamp=row.snapshot["at"],
+            last_at=row.snapshot.get("last_at"),
             extended_data=Context.of(row),
             **_prices(row),
             **_derived(row),
@@ -164,6 +166,7 @@ class SnapshotAnswer(Schema):
     simulated: bool = Field(description="True: the prices are made up.")
     at: datetime
     last: Figure | None = None
+    last_at: datetime | None = Field(None, description="The time of the last trade.")
     bid: Figure | None = None
     ask: Figure | None = None
     bid_size: Figure | None = None
