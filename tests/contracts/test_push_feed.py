@@ -1,6 +1,7 @@
 """The push feed passes the suite of all feeds, and gives each quote once however often and by whomever it is read."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,10 +9,14 @@ import redis
 
 from tests.contracts.feed_conformance import FeedConformance, assert_same, named
 from tests.integration.marketdata.conftest import ns
+from thor.env import Env
 from thor.marketdata import keys
+from thor.marketdata.feeds import excel
+from thor.marketdata.feeds import push as push_feed
 from thor.marketdata.feeds.excel import SOURCE as EXCEL
-from thor.marketdata.feeds.port import Feed
+from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest
 from thor.marketdata.feeds.push import GRACE, PushFeed
+from thor.marketdata.models import FeedIncident
 from thor.marketdata.symbols import ALIASES
 
 VENUE = "globex"
@@ -187,3 +192,45 @@ def test_what_is_no_batch_costs_itself_and_is_said_once(
     said = [record.getMessage() for record in caplog.records if "thor.push.refused" in record.getMessage()]
     assert len(said) == 5
     assert 'a quote has no field "lst"' in " ".join(said)
+
+
+def test_quotes_that_went_before_they_were_read_are_an_incident(
+    feed: PushFeed, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thor.marketdata.ingress.MOST_ENTRIES", 5)
+    for number in range(5):
+        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": 6000})
+
+    feed.read(START, START + 2 * SECOND)
+    assert not FeedIncident.objects.exists()
+    for number in range(5, 9):
+        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": 6000})
+    redis_client.xtrim(keys.push(VENUE), maxlen=5, approximate=False)
+    for _ in range(2):
+        feed.read(START + 2 * SECOND, START + 5 * SECOND)
+
+    assert [(one.kind, one.count) for one in FeedIncident.objects.all()] == [("overflow", 1)]
+
+
+@pytest.mark.parametrize("open_feeds", [push_feed.open_feeds, excel.open_feeds])
+def test_what_lives_in_the_present_is_refused_in_a_replay(
+    open_feeds: Callable[[FeedRequest], list[Feed]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Env(_env_file=None, THOR_CLOCK="replay", THOR_REPLAY_START="2013-10-07T13:30:00+00:00")
+    monkeypatch.setattr(push_feed, "env", lambda: settings)
+
+    with pytest.raises(FeedRefused, match="is live and cannot keep step with a replay; unset THOR_CLOCK"):
+        open_feeds(FeedRequest(venues=[VENUE]))
+
+
+def test_feeds_are_opened_for_the_venues_wanted_and_a_workbook_for_one() -> None:
+    instruments = {"globex": [], "crypto": []}
+
+    assert [feed.identity for feed in push_feed.open_feeds(FeedRequest(instruments=instruments))] == [
+        "PUSH:globex",
+        "PUSH:crypto",
+    ]
+    assert [feed.identity for feed in excel.open_feeds(FeedRequest(venues=["globex"]))] == ["EXCEL:globex"]
+    for venues in ([], ["globex", "crypto"]):
+        with pytest.raises(FeedRefused, match="name the one venue that it prices: THOR_FEED=globex=excel"):
+            excel.open_feeds(FeedRequest(venues=venues))

@@ -31,6 +31,7 @@ AMOUNTS: Final = ("size", "bid_size", "ask_size", "volume")
 #: What a source says of days and years; it is shown beside the quote, and is no tick.
 REFERENCE: Final = ("previous_close", "open", "high", "low", "high_52w", "low_52w")
 FIELDS: Final = ("symbol", "at", "price", *PRICES, *AMOUNTS, *REFERENCE)
+_FIGURES: Final = frozenset(FIELDS) - {"symbol", "at"}
 
 #: Figures beyond this cannot be counted in units of 10^-8.
 LARGEST: Final = 1e10
@@ -117,10 +118,15 @@ def quote_of(sent: Any) -> RawQuote:
     """Return one quote; raise `BadQuote` with the reason why it is none."""
     if not isinstance(sent, dict):
         raise BadQuote('a quote is an object, for example {"symbol": "ES", "last": 6010.25}.')
-    _refuse_unknown_fields(sent)
-    figures = {name: _figure(sent, name) for name in (*PRICES, *AMOUNTS)}
-    figures["last"] = _last(sent, figures["last"])
-    reference = {name: value for name in REFERENCE if (value := _figure(sent, name)) is not None}
+    figures: dict[str, float] = {}
+    reference: dict[str, float] = {}
+    for name, value in sent.items():
+        if name in _FIGURES:
+            if value is not None:
+                (reference if name in REFERENCE else figures)[name] = _figure(name, value)
+        elif name not in FIELDS:
+            raise BadQuote(f'a quote has no field "{str(name)[:40]}"; its fields are {", ".join(FIELDS)}.')
+    _name_the_price(figures)
     found = RawQuote(symbol=_symbol(sent), at=_time(sent.get("at")), reference=reference, **figures)
     if not found.is_tick and not reference:
         raise BadQuote("it has neither last, bid nor ask, nor a figure of reference such as previous_close.")
@@ -148,12 +154,6 @@ def _opened(text: str | bytes) -> tuple[str, list[Any]]:
     return source or "", quotes
 
 
-def _refuse_unknown_fields(sent: dict[str, Any]) -> None:
-    for name in sent:
-        if name not in FIELDS:
-            raise BadQuote(f'a quote has no field "{str(name)[:40]}"; its fields are {", ".join(FIELDS)}.')
-
-
 def _symbol(sent: dict[str, Any]) -> str:
     symbol = sent.get("symbol")
     if not isinstance(symbol, str) or not _SYMBOL.fullmatch(symbol) or not symbol.strip("/ "):
@@ -166,27 +166,24 @@ def _symbol_as_sent(sent: Any) -> str:
     return symbol[:48] if isinstance(symbol, str) else ""
 
 
-def _figure(sent: dict[str, Any], name: str) -> float | None:
-    value = sent.get(name)
-    if value is None:
-        return None
+def _figure(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BadQuote(f'"{name}" must be a number, not {json.dumps(value)[:40]}.')
     if not abs(value) <= LARGEST:  # and neither NaN nor infinite
         raise BadQuote(f'"{name}" must be a number of at most 10^10.')
-    if name in AMOUNTS and value < 0:
+    if value < 0 and name in AMOUNTS:
         raise BadQuote(f'"{name}" must not be negative ({value:g}).')
     return float(value)
 
 
-def _last(sent: dict[str, Any], last: float | None) -> float | None:
-    """Return the last price, by either of its names."""
-    price = _figure(sent, "price")
-    if price is not None and last is not None:
-        raise BadQuote('"last" and "price" are two names of one figure; give one of them.')
-    if price is None and last is None and sent.get("size") is not None:
+def _name_the_price(figures: dict[str, float]) -> None:
+    """Let the last price have one name, whichever of two it came by."""
+    if "price" in figures:
+        if "last" in figures:
+            raise BadQuote('"last" and "price" are two names of one figure; give one of them.')
+        figures["last"] = figures.pop("price")
+    if "size" in figures and "last" not in figures:
         raise BadQuote('"size" is what was traded at "last", and there is no "last".')
-    return last if price is None else price
 
 
 def _time(value: Any) -> int | None:

@@ -180,4 +180,20 @@ def test_a_market_that_does_not_exist_is_refused_by_name(declare: Any) -> None:
 def test_every_shipped_job_has_rows() -> None:
     sync.sync_jobs(at=AT)
 
-    assert set(registry.specs()) <= set(PeriodicTask.objects.values_list("task", flat=True))
+    wanted = {name for name, spec in registry.specs().items() if spec.markets != ()}
+    assert wanted <= set(PeriodicTask.objects.values_list("task", flat=True))
+
+
+def test_a_job_whose_markets_the_configuration_names_has_rows_on_those_alone(declare: Any) -> None:
+    where = {"cadence": Every(seconds=5), "window": During("open"), "where": "where a workbook is configured"}
+    declare("read_workbook", markets=("globex",), **where)
+    sync.sync_jobs(at=AT)
+    assert [entry.market for entry in Entry.objects.filter(retired_at=None)] == ["globex"]
+
+    declare("read_workbook", markets=(), **where)
+    report = sync.sync_jobs(at=AT)
+
+    assert report.retired == ["read_workbook @ globex"]
+    assert not PeriodicTask.objects.get(name="read_workbook @ globex").enabled
+    sync.follow_activity(at=AT)
+    assert not Entry.objects.filter(retired_at=None).exists()

@@ -30,7 +30,9 @@ MINUTE = 60 * 10**9
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Name a workbook in the environment, and return its path."""
     path = tmp_path / "RTD_TOS.xlsx"
-    monkeypatch.setattr(poll, "env", lambda: Env(_env_file=None, THOR_EXCEL_FILE=str(path), THOR_EXCEL_READ="saved"))
+    settings = Env(_env_file=None, THOR_EXCEL_FILE=str(path), THOR_EXCEL_READ="saved")
+    for module in (poll, excel_poll):
+        monkeypatch.setattr(module, "env", lambda: settings)
     return path
 
 
@@ -75,6 +77,29 @@ def test_while_the_workbook_is_away_it_is_said_once_and_tried_again(
     incident = FeedIncident.objects.get(kind="disconnected")
     assert incident.ended_at is not None
     assert len(entries(redis_client)) == 1
+
+
+@pytest.mark.django_db
+def test_without_a_workbook_its_quotes_are_expected_from_elsewhere(redis_client: redis.Redis) -> None:
+    assert polled() == {"waiting": "THOR_EXCEL_FILE names no workbook, so its quotes are expected to be pushed"}
+    assert not FeedIncident.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("choice", "venues"),
+    [
+        ("simulated", ()),
+        ("excel", ()),
+        ("globex=simulated,crypto=push", ()),
+        (" globex = Excel , crypto=push,", ("globex",)),
+    ],
+)
+def test_the_job_has_entries_where_the_excel_feed_is_configured(
+    choice: str, venues: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(excel_poll, "env", lambda: Env(_env_file=None, THOR_FEED=choice))
+
+    assert excel_poll.venues() == venues
 
 
 @pytest.mark.django_db

@@ -37,6 +37,8 @@ def poll_workbook(*, market: str, at: datetime) -> dict[str, Any]:
 
     Where nothing could be read, `waiting` says why in a sentence; the next poll tries again.
     """
+    if not env().excel_file:  # where Excel runs elsewhere, that is as it should be
+        return {"waiting": "THOR_EXCEL_FILE names no workbook, so its quotes are expected to be pushed"}
     client = redis_client()
     lock, token = RedisLease(client, keys.EXCEL_LOCK), secrets.token_hex(8)
     if not lock.acquire(token, LOCK_TIME):
