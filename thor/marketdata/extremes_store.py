@@ -79,7 +79,8 @@ def write(watch: Watch, stored: Stored, now: Now, *, at: datetime, final: bool) 
 
     Within a session a row whose last price alone has changed is left; at its end (`final`) it is not.
     """
-    rows = _changed_rows(watch, stored, now, at, final)
+    places = _changed_places(watch, stored, now, final)
+    rows = [_row(watch, now, place, at) for place in places]
     news, gone, first = _changed_news(watch, stored, now)
     if not (rows or news or gone):
         return 0, 0
@@ -93,8 +94,21 @@ def write(watch: Watch, stored: Stored, now: Now, *, at: datetime, final: bool) 
             mine = [key for key, of in gone if of == kind]
             NewExtreme.objects.filter(date=watch.as_of, kind=kind, instrument__in=mine).delete()
     _tell(watch, news, first)
-    stored.rows, stored.stamp = (fresh := read(watch)).rows, fresh.stamp
+    _note(watch, stored, now, places)
     return len(rows), len(news)
+
+
+def _note(watch: Watch, stored: Stored, now: Now, places: NDArray[np.int64]) -> None:
+    """Know of what was written without reading it."""
+    stored.rows["as_of"][places] = watch.as_of.toordinal()
+    stored.rows["last"][places] = _last(watch, now)[places]
+    for kind in _KINDS:
+        broken = extremes.is_broken(watch.base, kind, now.high, now.low)
+        for name in (kind, f"{kind}_date"):
+            stored.rows[name][places] = now.rows[name][places]
+        stored.rows[f"new_{kind}"] = np.where(broken, now.rows[kind], np.nan)
+        stored.rows[f"before_{kind}"] = np.where(broken, watch.base[kind], np.nan)
+    stored.stamp = _stamp(watch)
 
 
 def _read_extremes(rows: NDArray[Any], place: dict[int, int], watch: Watch) -> None:
@@ -128,26 +142,32 @@ def _stamp(watch: Watch) -> tuple[Any, ...]:
     return tuple(of.aggregate(count=Count("pk"), newest=Max("updated_at")).values())
 
 
-def _changed_rows(watch: Watch, stored: Stored, now: Now, at: datetime, final: bool) -> list[dict[str, Any]]:
-    """Return the rows to write: of instruments that have extremes, and whose stored row is another (and not newer)."""
+def _last(watch: Watch, now: Now) -> NDArray[np.float64]:
+    """Return the last price of today, or else the close before."""
+    return np.where(np.isnan(now.last), watch.base["close"], now.last)
+
+
+def _changed_places(watch: Watch, stored: Stored, now: Now, final: bool) -> NDArray[np.int64]:
+    """Return which instruments have extremes that are not those of their stored row, if that is not a newer one."""
     old, new, as_of = stored.rows, now.rows, watch.as_of.toordinal()
-    last = np.where(np.isnan(now.last), watch.base["close"], now.last)
     differs = old["as_of"] != as_of
     for kind in _KINDS:
         differs |= (old[kind] != new[kind]) | (old[f"{kind}_date"] != new[f"{kind}_date"])
     if final:
-        differs |= old["last"] != last
+        differs |= old["last"] != _last(watch, now)
     known = ~np.isnan(new["high_52w"]) & ~np.isnan(new["low_52w"])
-    return [
-        {
-            "instrument_id": watch.instruments[place].pk,
-            "as_of": watch.as_of,
-            **_extremes(new[place]),
-            "last_price": None if np.isnan(last[place]) else exact(float(last[place])),
-            "updated_at": at,
-        }
-        for place in np.flatnonzero(differs & known & (old["as_of"] <= as_of))
-    ]
+    return np.flatnonzero(differs & known & (old["as_of"] <= as_of))
+
+
+def _row(watch: Watch, now: Now, place: int, at: datetime) -> dict[str, Any]:
+    last = float(now.last[place] if now.last[place] == now.last[place] else watch.base["close"][place])
+    return {
+        "instrument_id": watch.instruments[place].pk,
+        "as_of": watch.as_of,
+        **_extremes(now.rows[place]),
+        "last_price": None if np.isnan(last) else exact(last),
+        "updated_at": at,
+    }
 
 
 def _extremes(row: Any) -> dict[str, Any]:
