@@ -52,6 +52,8 @@ MARKETS = {
     "canada": (utc(13, 30), utc(20)),
     "mexico": (utc(13, 30), utc(20)),
 }
+#: When trading in US equities begins: 04:00 in New York.
+EQUITIES_OPEN = utc(8)
 #: The 24-hour session: Tokyo's open to New York's close.
 ROLLING = (utc(0), utc(20))
 
@@ -173,18 +175,19 @@ def samples(tape: Tape, symbol: str, minutes: Iterable[datetime]) -> dict[dateti
 
 def captures(tape: Tape, lean: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Return what each control market captures of each symbol, and of TOTAL: figures by name."""
-    closes = previous_closes(lean)
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for market, (opens, ends) in MARKETS.items():
+        # Before the venue's own open, what is known is Friday's, and Friday is compared with Thursday.
+        closes = previous_closes(lean, 4 if opens >= EQUITIES_OPEN else 3)
         rows = {symbol: _capture(tape[symbol], symbol, closes[symbol], opens, ends) for symbol in SYMBOLS}
         found.update({(market, symbol): row for symbol, row in rows.items()})
         found[market, "TOTAL"] = _total(rows)
     return found
 
 
-def previous_closes(lean: Path) -> dict[str, Decimal]:
-    """Return Friday's closes."""
-    found = {symbol: days[date(2013, 10, 4)][3] for symbol, days in daily(lean).items()}
+def previous_closes(lean: Path, day: int = 4) -> dict[str, Decimal]:
+    """Return the closes of Friday the fourth, or those of the equities of another day of October."""
+    found = {symbol: days[date(2013, 10, day)][3] for symbol, days in daily(lean).items()}
     return {**found, "ES": ES_CLOSE}
 
 
@@ -303,23 +306,25 @@ def _graded(row: dict[str, Any], ticks: list[Tick]) -> dict[str, Any]:
 def _session(opened: Decimal | None, ticks: list[Tick]) -> dict[str, Any]:
     """Return the figures of the session: of the trades since the open, and percentages at the close."""
     prices = [tick.price for tick in ticks if tick.price is not None]
-    if opened is None or not prices:
-        return {}
+    if not prices:
+        return {"session_open": opened, "session_volume": Decimal(0)}
     high, low, last = max(prices), min(prices), prices[-1]
-    return {
+    found: dict[str, Any] = {
         "session_open": opened,
         "session_high": high,
         "session_low": low,
         "session_close": last,
         "session_range": high - low,
         "session_volume": _volume(ticks),
-        "high_pct_open": max(Decimal(0), _percent(high - opened, opened)),
         "low_pct_open": _percent(last - low, low),
         "high_pct_close": _percent(high - last, high),
         "low_pct_close": _percent(last - low, low),
-        "close_vs_open_pct": _percent(last - opened, opened),
-        "range_pct": _percent(high - low, opened),
     }
+    if opened is not None:
+        found["high_pct_open"] = max(Decimal(0), _percent(high - opened, opened))
+        found["close_vs_open_pct"] = _percent(last - opened, opened)
+        found["range_pct"] = _percent(high - low, opened)
+    return found
 
 
 def _total(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
