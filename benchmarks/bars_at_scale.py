@@ -10,6 +10,7 @@ import argparse
 import json
 import random
 import shutil
+import statistics
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from benchmarks.scale_cluster import BUILDING, Cluster, cluster
 
 SYMBOLS, MINUTES = 10_000, 390
 GOAL_MS = 20.0
+ARRANGEMENTS = ("plain", "covering", "ordered", "weekly")
 FIRST = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 #: What the product asks for (selectors.bars), with the instrument already known.
 COLUMNS = "start_at, open, high, low, close, volume, trades, vwap, bid, ask, spread, ticks, source"
@@ -62,13 +64,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bars_at_scale", description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000_000, help="bars in the table; default 100 million")
     parser.add_argument("--queries", type=int, default=200, help="random days that are asked for; default 200")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of them, of which the middle counts; default 3")
+    parser.add_argument(
+        "--only", nargs="+", choices=ARRANGEMENTS, default=list(ARRANGEMENTS), help="these arrangements"
+    )
     parser.add_argument("--folder", type=Path, help="keep the cluster there, and use it again")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     wanted = parser.parse_args()
     with cluster(wanted.folder) as server:
         minutes = -(-wanted.rows // SYMBOLS)
         report = {"machine": machine.facts(), "rows": minutes * SYMBOLS, "build": _build(server, minutes)}
-        report["arrangements"] = Measured(server, minutes, wanted.queries).all()
+        measured = Measured(server, minutes, wanted.queries, wanted.rounds)
+        report["arrangements"] = measured.all(wanted.only)
         report["free_gb"] = round(shutil.disk_usage(server.folder).free / 2**30)
     print(_table(report))
     if wanted.json:
@@ -119,59 +126,72 @@ def _minute(number: int) -> datetime:
 class Measured:
     """Ask for random days of random symbols, arrangement after arrangement."""
 
-    def __init__(self, server: Cluster, minutes: int, queries: int) -> None:
-        """Prepare; the same days are asked for in every arrangement."""
+    def __init__(self, server: Cluster, minutes: int, queries: int, rounds: int) -> None:
+        """Prepare; each round asks for other days, the same ones in every arrangement."""
         self._server = server
-        choice, days = random.Random(5), max(1, minutes // MINUTES)  # a day of the calendar of the generated table
-        self._asked = [(1000 + choice.randint(1, SYMBOLS), choice.randrange(days)) for _ in range(queries)]
+        choice, days = random.Random(5), max(1, minutes // MINUTES)
+        self._rounds = [
+            [(1000 + choice.randint(1, SYMBOLS), choice.randrange(days)) for _ in range(queries)] for _ in range(rounds)
+        ]
+        self._last_day = max(day for asked in self._rounds for _, day in asked)
         self._found: list[dict[str, Any]] = []
 
-    def all(self) -> list[dict[str, Any]]:
-        """Return the figures of each arrangement."""
-        self._take("as it is: rows in the order of life, unique index", "marketdata_bar")
-        self._take("the same, 200 reads ahead", "marketdata_bar", "-c effective_io_concurrency=200", bitmap=True)
-        self._step("covering", f"CREATE INDEX covering ON marketdata_bar (instrument_id, start_at) INCLUDE ({_rest()})")
-        self._take("index that includes every column", "marketdata_bar", index="covering")
-        self._do("DROP INDEX covering")
-        self._step("ordered", *_ordered("bars_ordered"))
-        self._take("rows in the order of symbol and time, unique index", "bars_ordered")
-        self._do("DROP INDEX bars_ordered_key")
-        brin = "CREATE INDEX bars_brin ON bars_ordered USING brin (instrument_id, start_at) WITH (pages_per_range = 16)"
-        self._step("brin", brin)
-        self._take("the same order, BRIN of 16 pages instead", "bars_ordered", index="bars_brin")
-        self._do("DROP TABLE bars_ordered")
-        self._step("weekly", *_weekly(max(day for _, day in self._asked)))
-        self._take("partitions of a week, each in the order of symbol and time", "bars_weekly")
-        self._do("DROP TABLE bars_weekly")
+    def all(self, wanted: list[str]) -> list[dict[str, Any]]:
+        """Return the figures of these arrangements."""
+        for name in wanted:
+            getattr(self, name)()
         return self._found
 
-    def _take(self, title: str, table: str, settings: str = "", *, bitmap: bool = False, index: str = "") -> None:
-        self._server.cool(settings)
-        with self._server.connect() as connection:
-            if bitmap:
-                connection.execute("SET enable_indexscan = off")
-            cold = self._ask(connection, table)
-            warm = self._ask(connection, table)
-            plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {QUERY.format(table=table)}", self._one(0)))
-            size = connection.execute(SIZES, {"table": table}).fetchone()
-        sizes = {"table_gb": _gb(size[0]), "indexes_gb": _gb(size[1])}
-        self._found.append({"title": title, "cold": cold, "warm": warm, **sizes, "plan": plan})
-        _say(f"{title}: cold {cold}, warm {warm}, {sizes}\n{plan}")
+    def plain(self) -> None:
+        """Measure the table as Thor has it, with PostgreSQL's own settings and with reads ahead."""
+        self._take("rows in the order of life, unique index", "marketdata_bar", "-c effective_io_concurrency=1")
+        for ahead in (32, 200):
+            self._take(f"the same, {ahead} reads ahead", "marketdata_bar", f"-c effective_io_concurrency={ahead}")
 
-    def _ask(self, connection: psycopg.Connection, table: str) -> dict[str, float]:
+    def covering(self) -> None:
+        """Measure an index that holds the whole row."""
+        self._step("covering", f"CREATE INDEX covering ON marketdata_bar (instrument_id, start_at) INCLUDE ({_rest()})")
+        self._take("index that includes every column", "marketdata_bar")
+        self._do("DROP INDEX covering")
+
+    def ordered(self) -> None:
+        """Measure rows in the order of symbol and time, with a unique index and with a block range index."""
+        self._step("ordered", *_ordered("bars_ordered"))
+        self._take("rows in the order of symbol and time, unique index", "bars_ordered")
+        brin = "CREATE INDEX bars_brin ON bars_ordered USING brin (instrument_id, start_at) WITH (pages_per_range = 16)"
+        self._step("brin", "DROP INDEX bars_ordered_key", brin)
+        self._take("the same order, BRIN of 16 pages instead", "bars_ordered")
+        self._do("DROP TABLE bars_ordered")
+
+    def weekly(self) -> None:
+        """Measure partitions of a week that were put in order once they were over."""
+        self._step("weekly", *_weekly(self._last_day))
+        self._take("partitions of a week, each in the order of symbol and time", "bars_weekly")
+        self._do("DROP TABLE bars_weekly")
+
+    def _take(self, title: str, table: str, settings: str = "") -> None:
+        cold, warm = [], []
+        for asked in self._rounds:
+            self._server.cool(settings)
+            with self._server.connect() as connection:
+                cold.append(self._ask(connection, table, asked))
+                warm.append(self._ask(connection, table, asked))
+                explained = connection.execute(f"EXPLAIN {QUERY.format(table=table)}", _between(*asked[0])).fetchall()
+                size = connection.execute(SIZES, {"table": table}).fetchone()
+        found = {"cold": _middle(cold), "warm": _middle(warm), "table_gb": _gb(size[0]), "indexes_gb": _gb(size[1])}
+        _say(f"{title}: {found}")
+        self._found.append({"title": title, **found, "plan": [row[0] for row in explained]})
+
+    def _ask(self, connection: psycopg.Connection, table: str, asked: list[tuple[int, int]]) -> tuple[float, float]:
+        """Return the median and the 99th percentile of the milliseconds of these questions."""
         took = []
-        for place in range(len(self._asked)):
+        for one in asked:
             began = time.perf_counter()
-            rows = connection.execute(QUERY.format(table=table), self._one(place)).fetchall()
+            rows = connection.execute(QUERY.format(table=table), _between(*one)).fetchall()
             took.append((time.perf_counter() - began) * 1000)
             assert len(rows) == MINUTES, f"{len(rows)} bars of a day"
         took.sort()
-        return {"p50": round(took[len(took) // 2], 2), "p99": round(took[int(len(took) * 0.99)], 2)}
-
-    def _one(self, place: int) -> tuple[int, datetime, datetime]:
-        instrument, day = self._asked[place]
-        start = FIRST + timedelta(days=day)
-        return instrument, start, start + timedelta(minutes=MINUTES)
+        return took[len(took) // 2], took[int(len(took) * 0.99)]
 
     def _step(self, name: str, *statements: str) -> None:
         began = time.monotonic()
@@ -182,6 +202,18 @@ class Measured:
         with self._server.connect() as connection:
             for statement in statements:
                 connection.execute(statement)
+
+
+def _between(instrument: int, day: int) -> tuple[int, datetime, datetime]:
+    start = FIRST + timedelta(days=day)
+    return instrument, start, start + timedelta(minutes=MINUTES)
+
+
+def _middle(rounds: list[tuple[float, float]]) -> dict[str, float]:
+    """Return the round of the middle: one in which the machine was disturbed does not count."""
+    return {
+        name: round(statistics.median(one[place] for one in rounds), 2) for place, name in enumerate(("p50", "p99"))
+    }
 
 
 def _rest() -> str:

@@ -125,7 +125,7 @@ def flush_ten_thousand(repeats: int) -> Cell:
         for minute in range(2):
             at = start + minute * MINUTE + np.arange(len(MANY))
             line.send(batch(minute, MANY, at, watermark=start + (minute + 1) * MINUTE))
-        intraday.step_once(market=VENUE, at=_at(start + 2 * MINUTE))
+        intraday.step_once(market=VENUE, at=at_ns(start + 2 * MINUTE))
         ms, done = _timed(closed_bars.flush, start + 2 * MINUTE)
         took.append(ms)
         assert done["bars"] == 10_000, done
@@ -157,9 +157,10 @@ def _worst(took: list[float]) -> Cell:
 def _timed(service: Callable[..., dict[str, Any]], now: int) -> tuple[float, dict[str, Any]]:
     """Return the milliseconds of a service at data time `now` (ns), and what it says it did."""
     began = time.perf_counter()
-    done = service(market=VENUE, at=_at(now))
+    done = service(market=VENUE, at=at_ns(now))
     return (time.perf_counter() - began) * 1000, done
 
 
-def _at(ns: int) -> datetime:
+def at_ns(ns: int) -> datetime:
+    """Return a time in ns as UTC."""
     return datetime.fromtimestamp(ns / 1e9, UTC)

@@ -54,6 +54,9 @@ class ClosedBar:
         return json.dumps({name: getattr(self, name) for name in self.__slots__}, default=str).encode()
 
 
+_FIELDS = tuple(field.name for field in fields(ClosedBar))
+
+
 def items(symbols: Sequence[str], rows: Any, turnover: Sequence[int], source: str) -> list[bytes]:
     """Return the items of rows of the fold (fields of `bars.ROW`) and their turnover in units of 10^-16."""
     texts = {name: _texts(rows[name]) for name in _PRICES}
@@ -84,8 +87,11 @@ def decode(item: bytes) -> ClosedBar:
     try:
         found = json.loads(item)
         for name in _DECIMALS:
-            found[name] = None if found[name] is None and name in _OPTIONAL else Decimal(found[name])
-        bar = ClosedBar(**{field.name: found[field.name] for field in fields(ClosedBar)})
+            if found[name] is not None or name not in _OPTIONAL:
+                found[name] = Decimal(found[name])
+                if not found[name].is_finite():
+                    raise UnreadableBar("not a bar: a price is not a number")
+        bar = ClosedBar(*[found[name] for name in _FIELDS])
     except (ValueError, KeyError, TypeError, InvalidOperation) as error:
         raise UnreadableBar(f"not a bar: {type(error).__name__} {error}") from None
     if not (bar.symbol and isinstance(bar.symbol, str) and all(isinstance(n, int) for n in _counts(bar))):
@@ -94,8 +100,6 @@ def decode(item: bytes) -> ClosedBar:
         raise UnreadableBar("not a bar: the symbol or the source is too long")
     if not 0 <= bar.start < LATEST_START:
         raise UnreadableBar("not a bar: its minute is in no calendar")
-    if not all(getattr(bar, name) is None or getattr(bar, name).is_finite() for name in _DECIMALS):
-        raise UnreadableBar("not a bar: a price is not a number")
     return bar
 
 
