@@ -51,7 +51,9 @@ def test_the_bell_opens_the_gate_of_its_market_and_of_no_other(bell: World) -> N
     after = dict(PeriodicTask.objects.values_list("name", "enabled"))
     assert {name for name in after if after[name] != before[name]} == {
         "intraday @ us_equities",
+        "rolling_24h @ us_equities",
         "vwap_minute @ us_equities",
+        "week52_extremes @ us_equities",
     }
 
 
@@ -210,7 +212,7 @@ def test_an_early_close_entered_at_noon_moves_the_windows_of_the_day(bell: World
     bell.turn()
 
     early = NOON + timedelta(hours=5)  # 13:00 in New York, and four hours of the extended day
-    assert gate.next_edge_at(NOON) == early
+    assert gate.next_edge_at(NOON) == NOON + timedelta(hours=1)  # New York's own jobs
     bell.clock.set(early - timedelta(seconds=1))
     assert "intraday @ us_equities" in bell.turn()
     bell.clock.set(early)

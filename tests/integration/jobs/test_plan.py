@@ -94,7 +94,9 @@ def test_json_holds_everything_and_counts_it(schedule: None) -> None:
 
     assert (found["date"], found["zone"]) == ("2026-11-27", "America/New_York")
     assert (found["start"], found["end"]) == ("2026-11-27T05:00:00+00:00", "2026-11-28T05:00:00+00:00")
-    assert found["count"] == sum(one["count"] for one in found["series"]) == 13 * 3600 + 13 * 60 + 24 * 60
+    # Thirteen hours of slots of 1, 2, 30 and 60 seconds, two bells at their end, and a flush each minute of the day.
+    expected = 13 * (3600 + 1800 + 120 + 60) + 2 + 24 * 60
+    assert found["count"] == sum(one["count"] for one in found["series"]) == expected
     ticks = next(one for one in found["series"] if one["entry"] == "intraday @ us_equities")
     assert (ticks["first_at"], ticks["last_at"]) == ("2026-11-27T09:00:00+00:00", "2026-11-27T21:59:59+00:00")
     assert (ticks["count"], ticks["period"], ticks["session_date"]) == (46_800, 1.0, "2026-11-27")
