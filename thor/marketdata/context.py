@@ -75,7 +75,7 @@ def _years(instruments: Sequence[Instrument], at: datetime) -> dict[str, tuple[P
         rows = sorted((row for row in instruments if row.venue == venue), key=lambda row: row.pk)
         session = session_at(venue, at)
         if session is not None:
-            daily_rollup.roll_up(venue=venue, at=session.open)
+            daily_rollup.roll_up(venue=venue, at=at, until=session.open)
         start, end = (session.open, min(at, session.close)) if session else (at, at)
         as_of = session.date if session else at.astimezone(UTC).date()
         found |= _year(rows, as_of, start, end, ended=session is not None and session.close <= at)

@@ -2,11 +2,12 @@
 
 A day is made for every session of the venue that ended in the last ten days, of every instrument that traded in it and
 has no day yet, imported or rolled up. Its prices are those of the session's minutes without bad prints, its volume is
-theirs with them. Older sessions come first, because the close of one is what the next is judged by.
+theirs with them. Older sessions come first, because the close of one is what the next is judged by. A session whose end
+the feed has not passed yet is waited for, up to a day: a feed that has been away for so long does not come back to it.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from thor.marketdata import closes, daily_store, waiting
@@ -16,25 +17,34 @@ from thor.markets.sessions import sessions_of
 from thor.markets.store import CalendarUnavailable
 from thor.timing.session import Session
 
+#: How long after its close a session is waited for.
+PATIENCE: Final = timedelta(days=1)
 #: A day that has come meanwhile, imported or rolled up by another pass, stands.
 _ANY: Final = "old.origin <> ''"
 
 
-def roll_up(*, venue: str, at: datetime) -> dict[str, Any]:
-    """Make the days that are missing of the sessions that ended by `at`; return days and what is waited for."""
+def roll_up(*, venue: str, at: datetime, until: datetime | None = None) -> dict[str, Any]:
+    """Make the days that are missing of the sessions that ended by `until`, which is `at` where it is not given.
+
+    Return days (made) and waiting: the end of the session that the feed has not passed yet.
+    """
     told: dict[str, Any] = {"days": 0}
     flushed = False
-    for session in finished(venue, at):
+    for session in finished(venue, until or at):
         missing = _without_day(venue, session.date)
         if not missing:
             continue
         if not flushed:
             waiting.flush_until([venue], at)
             flushed = True
-        if waiting.watermark(venue) is not None and waiting.behind([venue], session.close):
+        if at - session.close < PATIENCE and _is_behind(venue, session.close):
             return {**told, "waiting": session.close.isoformat()}
         told["days"] += _roll(missing, session)
     return told
+
+
+def _is_behind(venue: str, until: datetime) -> bool:
+    return waiting.watermark(venue) is not None and bool(waiting.behind([venue], until))
 
 
 def finished(venue: str, at: datetime) -> list[Session]:

@@ -11,19 +11,17 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
 from thor.connections import redis_client
-
-#: String: a random token. Written by imports, by the roll-up of days that were missing, and by edits of rows.
-DAILY_VERSION = "thor:daily:version"
+from thor.marketdata import keys
 
 
 def current() -> str:
     """Return the token of the days and splits as they are."""
-    return (cast("bytes | None", redis_client().get(DAILY_VERSION)) or b"").decode()
+    return (cast("bytes | None", redis_client().get(keys.DAILY_VERSION)) or b"").decode()
 
 
 def change() -> None:
     """Say that days or splits have changed; call it after the commit."""
-    redis_client().set(DAILY_VERSION, secrets.token_hex(8))
+    redis_client().set(keys.DAILY_VERSION, secrets.token_hex(8))
 
 
 def watch_edits() -> None:

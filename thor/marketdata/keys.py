@@ -80,3 +80,7 @@ def capture_waiting(market: str) -> str:
 def excel_away(venue: str) -> str:
     """Name the note why the workbook of a venue could not be read; it is absent while all is well."""
     return f"thor:excel:{venue}:away"
+
+
+#: String: a random token. Written by imports of days and splits, and by edits of their rows.
+DAILY_VERSION = "thor:daily:version"

@@ -354,13 +354,26 @@ def test_days_are_rolled_up_once_over_what_is_missing_and_never_over_an_import(s
     ]
 
 
-def test_a_day_is_not_rolled_up_before_its_feed_has_passed_it(script: Script):
-    trade(script, "2026-03-02T15:00", 10.0)
+def test_a_day_that_the_feed_has_not_passed_is_waited_for(script: Script):
+    day("SPY", "2026-02-20", 100, 110, 90, 100)
+    trade(script, "2026-03-02T15:00", 105.0)
+    update("2026-03-02T15:00:02")
 
     told = update("2026-03-03T15:00")
+    assert (told["rows"], told["waiting"]) == (0, "2026-03-03T01:00:00+00:00")
+    assert Extreme.objects.get().as_of == MONDAY
 
-    assert "days" not in told
-    assert told["waiting"] == "2026-03-03T01:00:00+00:00"
+    trade(script, "2026-03-02T16:00", 112.0)
+    trade(script, "2026-03-03T15:00", 111.0)
+    assert update("2026-03-03T15:00:02")["days"] == 1
+    assert high() == (112, MONDAY)
+    assert set(NewExtreme.objects.values_list("date", flat=True)) == {MONDAY}
+
+
+def test_a_day_whose_feed_has_gone_for_good_is_rolled_up_from_what_there_is(script: Script):
+    trade(script, "2026-03-02T15:00", 10.0)
+
+    assert update("2026-03-04T15:00")["days"] == 1
 
 
 def test_an_instrument_that_becomes_active_is_watched_from_the_next_pass(script: Script):

@@ -35,10 +35,12 @@ def update_week52(*, market: str, at: datetime) -> dict[str, Any]:
     session = session_at(market, at)
     if session is None:
         return {"rows": 0, "waiting": "calendar"}
-    told: dict[str, Any] = {"session_date": session.date.isoformat()}
+    told: dict[str, Any] = {"session_date": session.date.isoformat(), "rows": 0}
     holds = _holds(market, session)
     if market not in _known or _known[market][0][0] != session:
         told |= _turn(market, session, at)
+        if "waiting" in told:
+            return told  # without the day before, everything of today would be compared with too little
         holds = _holds(market, session)
     if market not in _known or _known[market][0] != holds:
         _known[market] = _begin(market, session, holds)
@@ -82,7 +84,10 @@ def _pass(watch: Any, stored: Any, at: datetime, *, final: bool) -> tuple[int, i
 
 def _turn(market: str, session: Session, at: datetime) -> dict[str, Any]:
     """Roll up the days of the sessions that are over, and finish those whose last prices nobody has looked at."""
-    told = {name: value for name, value in daily_rollup.roll_up(venue=market, at=session.open).items() if value}
+    rolled = daily_rollup.roll_up(venue=market, at=at, until=session.open)
+    told = {name: value for name, value in rolled.items() if value}
+    if "waiting" in told:
+        return told
     stale = Extreme.objects.filter(instrument__venue=market, instrument__active=True, as_of__lt=session.date)
     if not stale.exists():
         return told
