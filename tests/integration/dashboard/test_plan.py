@@ -115,7 +115,10 @@ def test_a_page_that_would_be_endless_says_what_it_leaves_out(
     found = page(trader, "?date=2026-11-27")
 
     assert "more lines are left out here: ask for one market or job" in found
-    assert found.count("<tr") == 2 + 12 + 4  # two heads, the sessions, and what is shown of the order
+    # Two heads, the sessions, and what is shown of the order; a third head, and Tokyo's minute before its open, which
+    # is on the date before by this page's clock.
+    assert found.count("<tr") == 2 + 12 + 4 + 2
+    assert '<th scope="row">preopen_backtest @ japan</th>' in found
 
 
 @pytest.mark.parametrize(

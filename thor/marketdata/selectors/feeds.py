@@ -41,8 +41,8 @@ def open_incidents() -> QuerySet[FeedIncident]:
 def _feed_status(venue: str) -> FeedStatus | None:
     client = redis_client()
     meta = cast("dict[bytes, bytes]", client.hgetall(keys.feed(venue)))
-    if not meta:
-        return None
+    if b"published_at" not in meta:
+        return None  # a publisher writes all of it in one step
     seconds, micros = client.time()
     published = int(meta[b"sequence"])
     folded = int(cast("bytes | None", client.hget(keys.minutes(venue), "sequence")) or 0)
