@@ -216,16 +216,17 @@ def test_a_replayed_day_leaves_what_the_recordings_say(tape: Tape, lean: Path, t
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_ten_kills_of_the_worker_change_no_row(tape: Tape, lean: Path, tmp_path: Path) -> None:
     seed = int(os.environ.get("KILLS_SEED", random.SystemRandom().randrange(10_000)))
     print(f"KILLS_SEED={seed} runs it again")  # noqa: T201
     chance = random.Random(seed)
-    start, speed = utc(12), 120
+    start, speed = utc(12), 150
 
     with replaying(lean, tmp_path, start, speed) as house:
         start_all(house)
         for _ in range(KILLS):
-            time.sleep(chance.uniform(6, 22))
+            time.sleep(chance.uniform(4, 16))
             os.killpg(house.processes["worker"].pid, signal.SIGKILL)
             house.processes.pop("worker").wait(timeout=30)
             house.worker()
