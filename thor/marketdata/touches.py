@@ -145,14 +145,14 @@ def _first_touches(parts: list[_Part], watches: list[Watch], start: int, until: 
     if not watches:
         return {}
     batch, due = concatenate([part.batch for part in parts]), np.concatenate([part.due for part in parts])
+    codes = {symbol: code for code, symbol in enumerate(batch.symbols)}
     found = {}
-    for code, symbol in enumerate(batch.symbols):
-        mine = [watch for watch in watches if watch.symbol == symbol]
-        if mine:
-            places = np.flatnonzero((batch.code == code) & (batch.at >= start) & (due < until))
-            # By what they count for, then by their own time, then in the order in which they came.
-            places = places[np.lexsort((batch.at[places], due[places]))]
-            found.update({watch.key: touch for watch in mine if (touch := _touch(batch, places, watch))})
+    for symbol in {watch.symbol for watch in watches} & codes.keys():
+        places = np.flatnonzero((batch.code == codes[symbol]) & (batch.at >= start) & (due < until))
+        # By what they count for, then by their own time, then in the order in which they came.
+        places = places[np.lexsort((batch.at[places], due[places]))]
+        mine = (watch for watch in watches if watch.symbol == symbol)
+        found.update({watch.key: touch for watch in mine if (touch := _touch(batch, places, watch))})
     return found
 
 
