@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, cast
 
-from django.db.models import Max
+from django.db.models import OuterRef, Subquery
 
 from thor.connections import redis_client
 from thor.marketdata import adjust, closed, keys
@@ -78,16 +78,20 @@ def _from_days(rows: Sequence[Instrument], session: Session) -> dict[str, Decima
 
 def _from_minutes(rows: Sequence[Instrument], session: Session) -> dict[str, Decimal]:
     of = {row.pk: row for row in rows}
-    bars = Bar.objects.filter(instrument__in=of, start_at__lt=session.open, start_at__gte=session.open - REACH)
-    last = dict(bars.order_by().values_list("instrument_id").annotate(Max("start_at")))
-    ends = bars.filter(start_at__in=set(last.values())).values_list("instrument_id", "start_at", "close")
+    # One step into the index of bars an instrument, however many bars there are.
+    before = Bar.objects.filter(
+        instrument=OuterRef("pk"), start_at__lt=session.open, start_at__gte=session.open - REACH
+    )
+    last = before.order_by("-start_at")
+    found = Instrument.objects.filter(pk__in=of).annotate(
+        minute=Subquery(last.values("start_at")[:1]), known=Subquery(last.values("close")[:1])
+    )
     newest = {
         key: ((session_at(of[key].venue, start) or _day_of(start)).date, close)
-        for key, start, close in ends
-        if last[key] == start
+        for key, start, close in found.order_by().values_list("pk", "minute", "known")
+        if start is not None
     }
-    found = _in_shares_of(newest, session.date)
-    return {of[key].symbol: close for key, close in found.items()}
+    return {of[key].symbol: close for key, close in _in_shares_of(newest, session.date).items()}
 
 
 def _in_shares_of(known: Mapping[int, tuple[date, Decimal]], as_of: date) -> dict[int, Decimal]:
