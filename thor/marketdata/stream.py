@@ -18,9 +18,10 @@ from thor.marketdata import keys, ticks
 from thor.marketdata.events import warn
 from thor.marketdata.ticks import TickBatch, UnreadableBatch
 
-#: Ticks stay in the stream for six hours of data time once they are folded, and for six hours of real time otherwise.
-KEEP_NS = 6 * 3600 * 10**9
-KEEP_WALL_MS = 6 * 3600 * 1000
+#: Ticks stay in the stream for twelve hours of data time once they are folded, longer than any exchange trades by day,
+#: so that grading finds them however far it has fallen back; and for twelve hours of real time otherwise.
+KEEP_NS = 12 * 3600 * 10**9
+KEEP_WALL_MS = 12 * 3600 * 1000
 #: Whatever happens, no more than this many batches are kept.
 MOST_BATCHES = 100_000
 
@@ -144,7 +145,7 @@ def publish(
 
 
 def trim(client: redis.Redis, venue: str, *, cursor: str, watermark: int) -> int:
-    """Drop batches that are folded and older than six hours of data time, or older than six real hours."""
+    """Drop batches that are folded and older than KEEP_NS of data time, or than KEEP_WALL_MS."""
     arguments: list[str | int] = [cursor, watermark - KEEP_NS, KEEP_WALL_MS]
     return int(cast(int, client.register_script(_TRIM)(keys=[keys.stream(venue)], args=arguments)))
 

@@ -124,7 +124,7 @@ def test_a_long_backlog_is_left_to_the_next_pass(store: redis.Redis, monkeypatch
     assert (second["ticks"], "behind" in second) == (1, False)
 
 
-def test_folded_batches_leave_the_stream_after_six_hours_of_data_time(store: redis.Redis) -> None:
+def test_folded_batches_leave_the_stream_after_hours_of_data_time(store: redis.Redis) -> None:
     script = Script(store)
     script.send(T0, ("SPY", T0 - 1, 600.0, 1.0))
     intraday.step_once(market=VENUE, at=at(0))
