@@ -14,7 +14,8 @@ class Bar(models.Model):
     went in: of two versions of a bar from one source, the one that has seen more ticks stands.
     """
 
-    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="bars")
+    # The unique constraint begins with the instrument: an index of its own would only cost.
+    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="bars", db_index=False)
     start_at = models.DateTimeField()
     open = models.DecimalField(**PRICE)
     high = models.DecimalField(**PRICE)

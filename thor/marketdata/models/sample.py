@@ -13,7 +13,7 @@ class VwapSample(models.Model):
     is the last one that was seen, of whatever age; its figures are null where the feed gives none.
     """
 
-    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="samples")
+    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="samples", db_index=False)
     minute_at = models.DateTimeField()
     last_price = models.DecimalField(**PRICE)
     cumulative_volume = models.DecimalField(**VOLUME)
