@@ -51,7 +51,7 @@ def begin(feed: Feed, clock: Clock, replay_start: datetime | None) -> Begin:
 def run(publishers: Sequence[Publisher], clock: Clock, stop: threading.Event) -> None:
     """Publish until `stop` is set, then give the leases up; what needs the database is done by a thread beside."""
     upkeep = Upkeep(publishers, clock)
-    upkeep.load_splits()
+    upkeep.load()
     with incidents.written_behind(upkeep.once):
         try:
             _run(publishers, clock, stop)

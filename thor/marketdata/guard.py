@@ -11,6 +11,7 @@
     the same, by the ratio of a split               likewise, where no Split is entered     SPLIT
     the same, by the ratio of the Split of that     published                               -
     session
+    symbol that trades on another venue, or TOTAL   dropped: it would become that one's     UNKNOWN_SYMBOL
     exchange time ahead of the clock by over 2 s    stamped with the clock's time           AHEAD
     bid above ask                                   published: crossed markets are real     -
 
@@ -83,6 +84,8 @@ class Guard:
     def __init__(self, splits: Mapping[str, Sequence[KnownSplit]] | None = None) -> None:
         """Start without knowledge; `resume` brings back what was published before."""
         self.splits: Mapping[str, Sequence[KnownSplit]] = splits or {}
+        #: Symbols that have no business here, each with the reason.
+        self.foreign: Mapping[str, str] = {}
         self._price: dict[str, float] = {}
         self._at: dict[str, int] = {}
         self._waiting: dict[str, tuple[float, ...]] = {}
@@ -110,10 +113,22 @@ class Guard:
         """Return the good ticks of the next batch."""
         findings: list[Finding] = []
         if len(batch):
+            batch = self._at_home(batch, findings)
             batch, dropped = _sane(batch, findings)
             self._hold(batch, dropped, findings)
             batch = batch.where(~dropped) if dropped.any() else batch
         return Judged(batch, json.dumps(self._waiting, sort_keys=True) if self._waiting else "", findings)
+
+    def _at_home(self, batch: TickBatch, findings: list[Finding]) -> TickBatch:
+        """Leave out the symbols that have no business on this venue."""
+        codes = [code for code, symbol in enumerate(batch.symbols) if symbol in self.foreign]
+        if not codes:
+            return batch
+        strange = np.isin(batch.code, codes)
+        findings += _by_symbol(
+            Kind.UNKNOWN_SYMBOL, batch, strange, lambda n: self.foreign[batch.symbols[int(batch.code[n])]]
+        )
+        return batch.where(~strange)
 
     def _hold(self, batch: TickBatch, dropped: Bools, findings: list[Finding]) -> None:
         """Mark what is held back, and remember the last good price of each symbol."""

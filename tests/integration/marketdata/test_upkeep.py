@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.integration.marketdata.conftest import ns, utc
-from thor.marketdata import feedloop, incidents, known_splits, stream
+from thor.marketdata import feedloop, incidents, keys, known_splits, stream
 from thor.marketdata.feeds.recording import recording
 from thor.marketdata.feeds.replay import ReplayFeed
 from thor.marketdata.models import FeedIncident, Instrument, Split
@@ -42,10 +42,27 @@ def test_a_symbol_that_is_no_instrument_is_named_once(store: redis.Redis) -> Non
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("symbol", "said"), [("ES", "trades on globex: dropped"), ("TOTAL", "name of the composite")])
+def test_a_symbol_of_another_venue_never_comes_in(store: redis.Redis, symbol: str, said: str) -> None:
+    publisher = Publisher(feed_of(symbol, 0.5, 0.6), store, "here", Begin("run", at=T0))
+    upkeep = Upkeep([publisher], ManualClock(utc("2014-06-09T13:30")))
+    upkeep.load()
+
+    publisher.turn(T0 + 2)
+    upkeep.once()
+
+    assert sum(len(batch) for _, batch in stream.read(store, VENUE, after="0-0", count=9)[0]) == 0
+    assert not store.hexists(keys.LATEST_QUOTES, symbol)
+    row = FeedIncident.objects.get()
+    assert (row.symbol, row.kind, row.count) == (symbol, "unknown", 2)
+    assert said in row.detail
+
+
+@pytest.mark.django_db
 def test_a_split_that_is_entered_reaches_the_guard_of_a_running_feed(store: redis.Redis) -> None:
     publisher = Publisher(feed_of("AAPL", 645.0, 92.2, 92.3), store, "here", Begin("run", at=T0))
     upkeep = Upkeep([publisher], ManualClock(utc("2014-06-09T13:30")))
-    upkeep.load_splits()
+    upkeep.load()
     publisher.turn(T0 + 2)
     Split.objects.create(instrument=Instrument.objects.get(symbol="AAPL"), date="2014-06-09", ratio=7)
 
