@@ -10,12 +10,13 @@ import redis
 from tests.contracts.feed_conformance import FeedConformance, assert_same, named
 from tests.integration.marketdata.conftest import ns
 from thor.env import Env
-from thor.marketdata import keys
+from thor.marketdata import ingress, keys
 from thor.marketdata.feeds import excel
 from thor.marketdata.feeds import push as push_feed
 from thor.marketdata.feeds.excel import SOURCE as EXCEL
 from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest
 from thor.marketdata.feeds.push import GRACE, PushFeed
+from thor.marketdata.ingress_quotes import MOST_BYTES
 from thor.marketdata.models import FeedIncident
 from thor.marketdata.symbols import ALIASES
 
@@ -154,6 +155,47 @@ def test_more_than_one_answer_holds_is_given_in_portions(
         at = batch.watermark
 
     assert prices == [number for number in range(20) for _ in range(2)]
+
+
+def test_what_waits_is_read_a_little_at_a_time(
+    feed: PushFeed, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given more entries than are read at once, many of them received at one instant; a reader that is killed, too."""
+    monkeypatch.setattr("thor.marketdata.feeds.push.MOST_TICKS", 20)
+    monkeypatch.setattr(ingress, "AT_ONCE", 4)
+    for number in range(200):
+        push(redis_client, START + number // 50 * SECOND, {"symbol": "ES", "last": number})
+    judged: list[int] = []
+    real = ingress.batch_of
+    monkeypatch.setattr(ingress, "batch_of", lambda fields: judged.append(1) or real(fields))
+
+    prices: list[float] = []
+    at, turns = START, 0
+    while at < START + 9 * SECOND and turns < 100:
+        before = len(judged)
+        batch = (PushFeed(VENUE, dict(ALIASES)) if turns == 20 else feed).read(at, START + 9 * SECOND)
+        assert len(judged) - before <= 20
+        prices += batch.price.tolist() if turns != 20 else []
+        at, turns = batch.watermark if turns != 20 else at, turns + 1
+
+    assert prices == list(range(200))
+    assert len(judged) <= 220, "what is held is not read again"
+
+
+def test_a_stream_that_is_not_there_yet_is_sealed_too(feed: PushFeed, redis_client: redis.Redis) -> None:
+    feed.read(START, START + SECOND)
+
+    with pytest.raises(redis.ResponseError, match="smaller"):
+        push(redis_client, START + SECOND // 2, {"symbol": "ES", "last": 1})
+    assert redis_client.xlen(keys.push(VENUE)) == 0
+
+
+def test_an_entry_that_is_too_large_is_not_judged(feed: PushFeed, redis_client: redis.Redis) -> None:
+    text = json.dumps({"quotes": [{"symbol": "ES", "last": 1}]}) + " " * MOST_BYTES
+    redis_client.xadd(keys.push(VENUE), {"batch": text}, id=f"{START // 1_000_000}-0")
+
+    assert len(feed.read(START, START + SECOND)) == 0
+    assert "a batch has at most 256 kB" in FeedIncident.objects.get().detail
 
 
 def test_figures_of_reference_are_kept_beside_the_ticks(feed: PushFeed, redis_client: redis.Redis) -> None:

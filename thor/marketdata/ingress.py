@@ -17,6 +17,9 @@ same interval again and gets the same entries. That needs an interval that is ov
     writer:                        clock set back 5 s | appends 09:59:58
 
 so reading and *sealing* are one step: no entry gets an id within what has been read, whatever a clock does.
+
+One read gives AT_ONCE entries at most, and is complete up to the first that it did not give: however much waits, reading
+it costs a little memory and a little time at once, here and in Redis.
 """
 
 from typing import Any, Final, cast
@@ -25,11 +28,13 @@ import redis
 
 from thor.errors import ThorError
 from thor.marketdata import keys
-from thor.marketdata.ingress_quotes import Batch, judge
+from thor.marketdata.ingress_quotes import MOST_BYTES, BadBatch, Batch, judge
 
 #: Entries that are kept at most, and for how long (ms) what was read stays to be looked at.
 MOST_ENTRIES: Final = 10_000
 KEPT_MS: Final = 3_600_000
+#: Entries that one read gives at most.
+AT_ONCE: Final = 50
 _MS: Final = 1_000_000
 
 _APPEND: Final = """
@@ -39,22 +44,36 @@ return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'batch', ARGV[2]
 """
 
 _READ: Final = """
+local key, since, until_ms, kept, after, most = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local function ms(id) return tonumber(string.match(id, '%d+')) end
+local function id(at) return string.format('%.0f', at) end
 local time = redis.call('TIME')
-local reached = math.min(tonumber(ARGV[2]), tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
-if redis.call('EXISTS', KEYS[1]) == 0 then return {reached, {}, 0, 0} end
-local about = redis.call('XINFO', 'STREAM', KEYS[1])
+local reached = math.min(until_ms, tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+if redis.call('EXISTS', key) == 0 then
+  if reached > 0 then
+    redis.call('XADD', key, id(reached) .. '-0', 'batch', '')
+    redis.call('XTRIM', key, 'MAXLEN', 0)
+  end
+  return {reached, {}, 0, '0-0', 0}
+end
+local about = redis.call('XINFO', 'STREAM', key)
 local last = ''
 for i = 1, #about, 2 do if about[i] == 'last-generated-id' then last = about[i + 1] end end
-if tonumber(string.match(last, '%d+')) < reached then
-  redis.call('XSETID', KEYS[1], string.format('%.0f-0', reached))
-end
-redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', math.max(tonumber(ARGV[1]) - tonumber(ARGV[3]), 0)))
-local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if ms(last) < reached then redis.call('XSETID', key, id(reached) .. '-0') end
+redis.call('XTRIM', key, 'MINID', '~', id(math.max(since - tonumber(kept), 0)))
+local first = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
 local found = {}
-if reached > tonumber(ARGV[1]) then
-  found = redis.call('XRANGE', KEYS[1], ARGV[1], '(' .. string.format('%.0f-0', reached))
+if reached > since then
+  local from = after ~= '' and ms(after) >= since and ms(after) <= ms(last) and '(' .. after or id(since)
+  found = redis.call('XRANGE', key, from, '(' .. id(reached) .. '-0', 'COUNT', most + 1)
 end
-return {reached, found, redis.call('XLEN', KEYS[1]), first and first[1] or '0-0'}
+local length, more = redis.call('XLEN', key), table.remove(found, most + 1)
+return {more and ms(more[1]) or reached, found, length, first and first[1] or '0-0', more and 1 or 0}
+"""
+
+_COUNT: Final = """
+local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])
+return {#found, #found > 0 and found[#found][1] or ''}
 """
 
 
@@ -77,10 +96,13 @@ def append(
     """Append the good quotes of a batch to the stream of a venue; return the id of the entry.
 
     In the same step `once` (a key, and for how many seconds) makes sure that a batch is taken a single time, and `held`
-    (a key, and what it must hold) that the caller still has a lock. Raises `AlreadyTaken` or `LockLost`.
+    (a key, and what it must hold) that the caller still has a lock. Raises `AlreadyTaken` or `LockLost`, or `BadBatch`
+    where the entry would be larger than a reader takes.
     """
+    text = batch.text()
+    _refuse_large(text)
     names = [keys.push(venue), once[0] if once else "", held[0] if held else ""]
-    arguments = [MOST_ENTRIES, batch.text(), once[1] if once else "", held[1] if held else ""]
+    arguments = [MOST_ENTRIES, text, once[1] if once else "", held[1] if held else ""]
     answer = cast(bytes, client.register_script(_APPEND)(keys=names, args=arguments)).decode()
     if answer == "taken":
         raise AlreadyTaken
@@ -90,25 +112,52 @@ def append(
 
 
 class Received:
-    """The entries of an interval of receipt, and how far (ns) it is complete for good."""
+    """Entries of an interval of receipt, how far (ns) it is complete for good with them, and whether more wait in it."""
 
     def __init__(self, answer: list[Any], since: int) -> None:
         """Take the answer of the script."""
-        reached, found, length, first = answer
+        reached, found, length, first, more = answer
         self.reached = int(reached) * _MS
-        self.entries = [(entry.decode(), int(entry.split(b"-")[0]) * _MS, fields) for entry, fields in found]
+        self.more = bool(more)
+        self.entries = [(entry.decode(), received_at(entry.decode()), fields) for entry, fields in found]
         # A full stream whose oldest entry came later than what is asked for: some went before they were read.
-        self.overflowed = length >= MOST_ENTRIES and int(first.split(b"-")[0]) * _MS > since
+        self.overflowed = length >= MOST_ENTRIES and received_at(first.decode()) > since
 
 
-def received(client: redis.Redis, venue: str, since: int, until: int) -> Received:
-    """Return what was received in [since, until) (ns), as far as that is over; nothing will be added to it."""
-    arguments = [since // _MS, -(-until // _MS), KEPT_MS]
+def received(client: redis.Redis, venue: str, since: int, until: int, *, after: str = "") -> Received:
+    """Return what was received in [since, until) (ns), as far as that is over; nothing will be added to it.
+
+    Whoever holds everything received since `since` up to the entry `after` is given what follows that.
+    """
+    arguments = [since // _MS, -(-until // _MS), KEPT_MS, after, AT_ONCE]
     answer = client.register_script(_READ)(keys=[keys.push(venue)], args=arguments)
     return Received(cast("list[Any]", answer), since)
 
 
+def waiting(client: redis.Redis, venue: str, since: int, until: int) -> int:
+    """Return how many entries were received in [since, until) (ns); a few at a time, since they may be large."""
+    count, begin, end = client.register_script(_COUNT), str(since // _MS), f"({until // _MS}-0"
+    total = 0
+    while True:
+        found, last = cast("list[Any]", count(keys=[keys.push(venue)], args=[begin, end, AT_ONCE]))
+        total += int(found)
+        if int(found) < AT_ONCE:
+            return total
+        begin = f"({last.decode()}"
+
+
+def received_at(entry: str) -> int:
+    """Return when an entry was received (ns), by its id."""
+    return int(entry.split("-")[0]) * _MS
+
+
 def batch_of(fields: list[bytes]) -> Batch:
     """Return the batch of an entry; raise `BadBatch` where it holds none."""
-    pairs = dict(zip(fields[::2], fields[1::2], strict=False))
-    return judge(pairs.get(b"batch", b""))
+    text = dict(zip(fields[::2], fields[1::2], strict=False)).get(b"batch", b"")
+    _refuse_large(text)
+    return judge(text)
+
+
+def _refuse_large(text: str | bytes) -> None:
+    if len(text) > MOST_BYTES:
+        raise BadBatch(f"a batch has at most {MOST_BYTES // 1024} kB; send several.")

@@ -17,6 +17,9 @@ reading is repeatable, and the data time that the publisher writes down with eac
     B:                                        | takes up at 10:00:01
 
 A cursor of its own, kept beside the publisher's position, would be one step behind or ahead of it after a kill.
+
+However much waits, one read takes in about MOST_TICKS quotes and promises no more than they cover; what it has taken in
+it holds in memory until that is published, so the next read goes on behind it.
 """
 
 from collections import Counter
@@ -77,6 +80,8 @@ class PushFeed:
         self.reference: dict[str, dict[str, float]] = {}
         self._aliases, self._client = aliases, client
         self._entries: dict[str, tuple[int, list[_Due]]] = {}
+        #: From and up to when (ns of receipt) all entries are held, and the last of them.
+        self._from, self._reached, self._last = 0, 0, ""
         self._said = source
         self._told_until = 0
 
@@ -84,22 +89,41 @@ class PushFeed:
         """Return the ticks that fell due in [since, until), up to GRACE before now; late ones have an older time."""
         if until <= since:
             return empty(watermark=since, source=self._said)
-        client = self._client or redis_client()
-        found = ingress.received(client, self.venue, since, until + GRACE)
-        self._take_in(found, since)
-        promised = max(since, min(until, found.reached - GRACE))
+        self._forget(since)
+        reached = self._take_in(self._client or redis_client(), since, until)
+        promised = max(since, min(until, reached - GRACE))
         due, promised = _portion(self._due(since, promised), promised)
         failpoints.reach("pushread")
         return self._batch(due, promised)
 
-    def _take_in(self, found: ingress.Received, since: int) -> None:
-        """Judge entries that were not read before, and forget those that are over."""
-        self._entries = {name: kept for name, kept in self._entries.items() if kept[0] >= since - GRACE}
-        if found.overflowed and since > self._told_until:
-            self._tell_overflow(since)
-        for name, received_at, fields in found.entries:
-            if name not in self._entries:
-                self._entries[name] = (received_at, self._judged(name, received_at, fields))
+    def _forget(self, since: int) -> None:
+        """Forget entries that are over; all of them where not everything since `since` is held."""
+        if not self._from <= since <= self._reached:
+            self._entries, self._from, self._reached, self._last = {}, since, since, ""
+        self._from = max(self._from, since - GRACE)
+        self._entries = {name: kept for name, kept in self._entries.items() if kept[0] >= self._from}
+
+    def _take_in(self, client: redis.Redis, since: int, until: int) -> int:
+        """Judge entries that were not read before, until there is enough to publish; return how far all are held."""
+        taken, more = 0, not self._is_enough(since)
+        while more and taken < MOST_TICKS:
+            found = ingress.received(client, self.venue, since, until + GRACE, after=self._last)
+            if found.overflowed and since > self._told_until:
+                self._tell_overflow(since)
+            for name, received_at, fields in found.entries:
+                if name not in self._entries:
+                    self._entries[name] = (received_at, self._judged(name, received_at, fields))
+                    taken += len(self._entries[name][1])
+                self._last, self._reached = name, max(self._reached, received_at)
+                if taken >= MOST_TICKS:
+                    return self._reached
+            self._reached, more = max(self._reached, found.reached), found.more
+        return self._reached
+
+    def _is_enough(self, since: int) -> bool:
+        """Say whether what is held already fills an answer."""
+        due = (one.due for _, quotes in self._entries.values() for one in quotes)
+        return sum(since <= at < self._reached - GRACE for at in due) >= MOST_TICKS
 
     def _judged(self, name: str, received_at: int, fields: list[bytes]) -> list[_Due]:
         try:
