@@ -73,7 +73,7 @@ EXCEL_LOCK = "live_data:excel_lock"
 
 
 def capture_waiting(market: str) -> str:
-    """Name the note that the open of a session (its date) could not be captured yet, for want of its feed."""
+    """Name the note that the open of a session (its date) is to be captured; the database holds it as well."""
     return f"thor:capture:waiting:{market}"
 
 

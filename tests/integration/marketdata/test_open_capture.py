@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.db import OperationalError
 from django.forms import model_to_dict
 
 from tests.integration.marketdata.conftest import utc
@@ -23,8 +24,9 @@ from tests.integration.marketdata.opening import (
     watch,
 )
 from tests.integration.marketdata.publishing import Script, batch_of
+from thor.marketdata import folding, keys, waiting
 from thor.marketdata.bars import MINUTE
-from thor.marketdata.models import Capture, Instrument, SessionCapture, Target, VwapSample
+from thor.marketdata.models import AwaitedCapture, Capture, Instrument, SessionCapture, Target, VwapSample
 from thor.marketdata.services.market_open_capture import capture_open
 from thor.marketdata.services.market_open_grading import grade_open
 from thor.markets import registry
@@ -299,3 +301,53 @@ def test_every_open_market_has_rows_of_its_own(store: redis.Redis) -> None:
         ("usa", "SPY", 1),
         ("usa", "TOTAL", 1),
     ]
+
+
+@pytest.mark.parametrize("error", [folding.Contended, redis.ConnectionError, OperationalError])
+def test_an_error_at_the_bell_leaves_the_capture_to_the_passes_of_grading(
+    store: redis.Redis, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    watch("SPY")
+    before_the_open(Script(store), SPY=103.0)
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patched, pytest.raises(error):
+        patched.setattr(waiting, "flush_until", fail)
+        capture(session_date=DAY)
+    store.delete(keys.capture_waiting("usa"))
+
+    early = grade_open(market="usa", at=OPEN + timedelta(seconds=59), session_date=DAY)
+    told = grade_open(market="usa", at=OPEN + timedelta(seconds=60), session_date=DAY)
+
+    assert early == {"waiting": "capture"}
+    assert (told["at"], told["rows"], row("SPY").last_price) == (OPEN.isoformat(), 2, D(103))
+    assert not AwaitedCapture.objects.exists()
+
+
+def test_a_capture_that_waits_for_its_feed_survives_the_loss_of_redis(store: redis.Redis) -> None:
+    watch("SPY")
+    assert capture(session_date=DAY)["waiting"] == "feed"
+    store.flushall()
+
+    before_the_open(Script(store), SPY=103.0)
+
+    assert grade_open(market="usa", at=OPEN + timedelta(seconds=5), session_date=DAY)["rows"] == 2
+
+
+def test_without_the_database_the_note_in_redis_stands_for_the_wish(
+    store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch("SPY")
+    before_the_open(Script(store), SPY=103.0)
+
+    def away(**_: Any) -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as patched, pytest.raises(OperationalError):
+        patched.setattr(AwaitedCapture.objects, "update_or_create", away)
+        capture(session_date=DAY)
+
+    assert grade_open(market="usa", at=OPEN + timedelta(seconds=5), session_date=DAY)["rows"] == 2
+    assert store.get(keys.capture_waiting("usa")) is None

@@ -1,5 +1,6 @@
 """What market data keep: instruments, bars, samples, days, extremes, captures, and what went wrong."""
 
+from thor.marketdata.models.awaited import AwaitedCapture
 from thor.marketdata.models.backtest import Backtest
 from thor.marketdata.models.bar import Bar
 from thor.marketdata.models.capture import TOTAL, Capture, Outcome, SessionCapture, Signal
@@ -13,6 +14,7 @@ from thor.marketdata.models.target import Target
 
 __all__ = [
     "TOTAL",
+    "AwaitedCapture",
     "Backtest",
     "Bar",
     "Capture",

@@ -2,6 +2,7 @@
 
     the session is captured                     already: nothing changes, whoever asks again
     the feed has not reached the open           waiting: the passes of grading capture as soon as it has
+    the run fails, or is killed                 its wish is in the database: those passes capture a minute later
     the feed was not running at the open        captured by the first prices after it, and late
     an instrument has no price                  a row without a signal, neutral
     an instrument cannot be written             named in `failed`; the others are captured
@@ -13,8 +14,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from thor.connections import redis_client
-from thor.marketdata import keys
+from thor.marketdata import awaiting
 from thor.marketdata.bells import session_on
 from thor.marketdata.events import emit
 from thor.marketdata.models import TOTAL, Backtest, Instrument, SessionCapture
@@ -22,8 +22,8 @@ from thor.marketdata.waiting import PATIENCE
 from thor.markets.registry import market as market_of
 from thor.timing.session import Session
 
-#: For how long a capture that waits for its feed is remembered (real time).
-REMEMBERED = timedelta(days=3)
+#: How long (data time) a run is left alone with a capture before the passes of grading try it as well.
+HEAD_START = timedelta(minutes=1)
 
 
 def capture_open(
@@ -35,19 +35,18 @@ def capture_open(
     session = session_on(market, at, session_date)
     if session is None or at < session.open:
         return {"waiting": "open"}
-    known = SessionCapture.objects.filter(market=market, session_date=session.date).first()
-    if known is not None:
-        return {"already": known.captured_at.isoformat()}
-    wanted = Instrument.objects.filter(captured=True, active=True).select_related("target")
-    instruments = list(wanted)
-    if not instruments:
-        return {"nothing": "no instrument is captured; set captured on an instrument"}
-    return _capture(market, session, instruments, patience)
+    awaiting.expect(market, session.date, at + HEAD_START)
+    told = _once(market, session, patience)
+    if "waiting" in told:
+        awaiting.expect(market, session.date, at)
+    else:
+        awaiting.met(market, session.date)
+    return told
 
 
 def capture_if_awaited(*, market: str, at: datetime, session_date: date) -> dict[str, Any]:
-    """Capture an open whose capture has waited for its feed in vain; the time for waiting is over, so once a call."""
-    if redis_client().get(keys.capture_waiting(market)) != session_date.isoformat().encode():
+    """Capture an open that a run was asked for and did not capture; the time for waiting is over, so once a call."""
+    if not awaiting.is_due(market, session_date, at):
         return {"waiting": "capture"}
     return capture_open(market=market, at=at, session_date=session_date, patience=timedelta(0))
 
@@ -59,6 +58,17 @@ def switched_off(market: str) -> dict[str, Any]:
     return {"off": off} if off else {}
 
 
+def _once(market: str, session: Session, patience: timedelta) -> dict[str, Any]:
+    known = SessionCapture.objects.filter(market=market, session_date=session.date).first()
+    if known is not None:
+        return {"already": known.captured_at.isoformat()}
+    wanted = Instrument.objects.filter(captured=True, active=True).select_related("target")
+    instruments = list(wanted)
+    if not instruments:
+        return {"nothing": "no instrument is captured; set captured on an instrument"}
+    return _capture(market, session, instruments, patience)
+
+
 def _capture(market: str, session: Session, instruments: list[Instrument], patience: timedelta) -> dict[str, Any]:
     # Here, not above: a process that only knows of the job needs neither the kernels nor what they bring.
     from thor.marketdata import capturing, closes, context, opens
@@ -66,8 +76,6 @@ def _capture(market: str, session: Session, instruments: list[Instrument], patie
     venues = {row.venue for row in instruments}
     moment = opens.moment_of(venues, session.open, session.close, patience=patience)
     if isinstance(moment, opens.NotYet):
-        lasting = int(REMEMBERED.total_seconds())
-        redis_client().set(keys.capture_waiting(market), session.date.isoformat(), ex=lasting)
         return {"waiting": "feed", "venues": list(moment.venues)}
     samples = opens.samples_at(instruments, moment)
     prices = {symbol: sample.last_price for symbol, sample in samples.items()}
@@ -80,7 +88,6 @@ def _capture(market: str, session: Session, instruments: list[Instrument], patie
         records=_records(market, session, [*(row.symbol for row in instruments), TOTAL]),
     )
     captured = capturing.write_session(market, session, material)
-    redis_client().delete(keys.capture_waiting(market))
     if captured is None:
         return {"already": moment.at.isoformat()}
     return _told(captured, material)

@@ -1,6 +1,6 @@
 """Grade the trades of a session's captures: first touch decides, over every tick.
 
-no capture yet                  waiting: where it waits for its feed, it is tried again here
+no capture yet                  waiting: one that a run was asked for and did not make is tried again here
 nothing pending                 nothing is read
 the feed is behind              judged as far as it has promised; the next pass goes on from there
 ticks are missing               `gaps`, and the event thor.grading.gap
