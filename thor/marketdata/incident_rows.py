@@ -21,7 +21,8 @@ QUIET: Final = timedelta(minutes=15)
 #: What lasts until somebody says that it is over; everything else is over when it does not happen any more.
 STATES: Final = (FeedIncident.Kind.SILENT, FeedIncident.Kind.DISCONNECTED)
 
-_MOST_COUNTED: Final = 2**31 - 1
+#: What a column of counts holds at most.
+MOST_COUNTED: Final = 2**31 - 1
 _ROWS: Final = 500
 _COLUMNS: Final = ("venue", "symbol", "kind", "source", "first_at", "last_at", "count", "detail")
 
@@ -46,7 +47,8 @@ class Episode:
             self.first_at, self.last_at = other.first_at, other.last_at
         self.first_at = min(self.first_at, other.first_at)
         self.last_at = max(self.last_at, other.last_at)
-        self.count += 0 if self.count and self.kind == FeedIncident.Kind.SILENT else other.count
+        more = 0 if self.count and self.kind == FeedIncident.Kind.SILENT else other.count
+        self.count = min(self.count + more, MOST_COUNTED)
         self.source, self.detail = other.source or self.source, other.detail or self.detail
         self.ended_at = other.ended_at
 
@@ -96,7 +98,7 @@ def _add(episodes: Sequence[Episode], using: str) -> None:
         "first_at = CASE WHEN excluded.first_at < old.first_at THEN excluded.first_at ELSE old.first_at END, "
         "last_at = CASE WHEN excluded.last_at > old.last_at THEN excluded.last_at ELSE old.last_at END, "
         f'"count" = CASE WHEN old.kind = \'silent\' THEN old."count" '
-        f'WHEN old."count" > {_MOST_COUNTED} - excluded."count" THEN {_MOST_COUNTED} '
+        f'WHEN old."count" > {MOST_COUNTED} - excluded."count" THEN {MOST_COUNTED} '
         'ELSE old."count" + excluded."count" END, '
         "source = CASE WHEN excluded.source = '' THEN old.source ELSE excluded.source END, "
         "detail = CASE WHEN excluded.detail = '' THEN old.detail ELSE excluded.detail END"

@@ -11,6 +11,9 @@ it did so ten times within ten seconds already; then the next call writes what w
     not open                report: a row begins
     open                    end; or, but for SILENT and DISCONNECTED, 15 min of data time without another report (sweep)
 
+A text that no database holds (NUL, half a surrogate) is cleaned before, and an incident that the database refuses for
+another reason is dropped and said: it must not keep the others from their rows.
+
 What a process that is killed has counted and not written, a second of it, is lost; the trouble itself has its row.
 """
 
@@ -21,7 +24,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
 
 from thor.marketdata import incident_rows
 from thor.marketdata.events import emit, warn
@@ -74,12 +77,13 @@ def report(
 
     With a count of nothing the detail of an open incident changes, and none begins.
     """
-    _keep(Episode(venue, symbol[:32], str(kind), source[:16], at, at, max(count, 0), detail[:_LONGEST_DETAIL]))
+    counted = min(max(count, 0), incident_rows.MOST_COUNTED)
+    _keep(Episode(_text(venue, 32), _text(symbol, 32), str(kind), _text(source, 16), at, at, counted, _text(detail)))
 
 
 def end(venue: str, kind: str, symbol: str = "", *, at: datetime) -> None:
     """Say that this trouble is over; where none is open nothing happens."""
-    _keep(Episode(venue, symbol[:32], str(kind), "", at, at, 0, "", ended_at=at))
+    _keep(Episode(_text(venue, 32), _text(symbol, 32), str(kind), "", at, at, 0, "", ended_at=at))
 
 
 def sweep(venue: str, at: datetime) -> int:
@@ -99,11 +103,14 @@ def flush() -> bool:
         if not taken:
             return True
         try:
-            incident_rows.write(list(taken.values()))
+            _write(list(taken.values()))
         except (DatabaseError, InterfaceError) as error:
             _put_back(taken)
             _lost(error)
             return False
+        except Exception as error:  # reporting never raises, and what cannot be written stays so
+            warn("thor.feed.incidents_dropped", reason=f"{type(error).__name__}: {error}", count=len(taken))
+            return True
         if _memory.away:
             emit("thor.feed.incidents_back", written=len(taken))
         _memory.away = False
@@ -148,6 +155,29 @@ def _keep(episode: Episode) -> None:
         flush()
 
 
+def _write(episodes: list[Episode]) -> None:
+    """Write episodes; where the database refuses what one of them holds, all but that one."""
+    try:
+        incident_rows.write(episodes)
+    except (DataError, IntegrityError, ValueError):
+        for episode in episodes:
+            _write_alone(episode)
+
+
+def _write_alone(episode: Episode) -> None:
+    try:
+        incident_rows.write([episode])
+    except (DataError, IntegrityError, ValueError) as error:
+        name = f"{episode.kind} {episode.venue} {episode.symbol}".encode("ascii", "backslashreplace").decode()
+        warn("thor.feed.incident_dropped", incident=name, reason=f"{type(error).__name__}: {str(error).strip()[:200]}")
+
+
+def _text(value: object, longest: int = _LONGEST_DETAIL) -> str:
+    """Return a text as every database can hold it, and no longer than its column."""
+    clean = str(value).replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    return clean[:longest]
+
+
 def _put_back(taken: dict[_Key, Episode]) -> None:
     """Keep what could not be written, before what has come meanwhile."""
     with _memory.lock:
@@ -188,8 +218,11 @@ def _write_until(stop: threading.Event, chore: Callable[[], None] | None) -> Non
     told = ""
     while not stop.wait(PAUSE):
         try:
-            if chore is not None:
-                chore()
+            try:
+                if chore is not None:
+                    chore()
+            finally:
+                flush()
             told = ""
         except (DatabaseError, InterfaceError) as error:
             _lost(error)
@@ -197,6 +230,5 @@ def _write_until(stop: threading.Event, chore: Callable[[], None] | None) -> Non
             if type(error).__name__ != told:
                 warn("thor.feed.upkeep_failed", reason=f"{type(error).__name__}: {error}", next="again each second")
             told = type(error).__name__
-        flush()
     flush()
     connections.close_all()

@@ -18,8 +18,8 @@ same interval again and gets the same entries. That needs an interval that is ov
 
 so reading and *sealing* are one step: no entry gets an id within what has been read, whatever a clock does.
 
-One read gives AT_ONCE entries at most, and is complete up to the first that it did not give: however much waits, reading
-it costs a little memory and a little time at once, here and in Redis.
+One read gives AT_ONCE entries at most, and is complete up to the first that it did not give: however much waits,
+reading it costs a little memory and a little time at once, here and in Redis.
 """
 
 from typing import Any, Final, cast
@@ -112,7 +112,7 @@ def append(
 
 
 class Received:
-    """Entries of an interval of receipt, how far (ns) it is complete for good with them, and whether more wait in it."""
+    """Entries of an interval of receipt, how far (ns) it is complete for good with them, and whether more wait."""
 
     def __init__(self, answer: list[Any], since: int) -> None:
         """Take the answer of the script."""

@@ -125,7 +125,7 @@ def quote_of(sent: Any) -> RawQuote:
             if value is not None:
                 (reference if name in REFERENCE else figures)[name] = _figure(name, value)
         elif name not in FIELDS:
-            raise BadQuote(f'a quote has no field "{str(name)[:40]}"; its fields are {", ".join(FIELDS)}.')
+            raise BadQuote(f"a quote has no field {json.dumps(name[:40])}; its fields are {', '.join(FIELDS)}.")
     _name_the_price(figures)
     found = RawQuote(symbol=_symbol(sent), at=_time(sent.get("at")), reference=reference, **figures)
     if not found.is_tick and not reference:
@@ -143,7 +143,7 @@ def _opened(text: str | bytes) -> tuple[str, list[Any]]:
         raise BadBatch('a batch is an object with a list "quotes".')
     for name in document:
         if name not in ("quotes", "source"):
-            raise BadBatch(f'a batch has no field "{str(name)[:40]}"; it has "quotes", and "source" if you like.')
+            raise BadBatch(f'a batch has no field {json.dumps(name[:40])}; it has "quotes", and "source" if you like.')
     source, quotes = document.get("source", ""), document["quotes"]
     if source and not (isinstance(source, str) and _SOURCE.fullmatch(source)):
         raise BadBatch('"source" is a word of at most 16 capital letters and digits, for example EXCEL.')
@@ -163,7 +163,7 @@ def _symbol(sent: dict[str, Any]) -> str:
 
 def _symbol_as_sent(sent: Any) -> str:
     symbol = sent.get("symbol") if isinstance(sent, dict) else None
-    return symbol[:48] if isinstance(symbol, str) else ""
+    return json.dumps(symbol[:48])[1:-1][:48] if isinstance(symbol, str) else ""
 
 
 def _figure(name: str, value: Any) -> float:

@@ -90,6 +90,21 @@ def test_what_cannot_be_used_is_refused_with_the_reason(body: bytes, reason: str
 
 
 @pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"quotes": [{"symbol": "ES", "last": 1, "\\ud800": 1}]}', 400),
+        (b'{"quotes": [{"symbol": "\\ud800", "last": 1}, {"symbol": "ES", "last": 1}]}', 200),
+        (b'{"\\ud800": 1, "quotes": []}', 400),
+    ],
+)
+def test_a_name_that_is_no_text_is_refused_as_any_other(body: bytes, status: int) -> None:
+    answer = post(body=body)
+
+    assert answer.status_code == status, answer.content
+    assert "\\ud800" in json.dumps(answer.json()).replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize(
     ("headers", "reason"),
     [
         ({"X_Other": "header"}, "send the headers Thor-Timestamp and Thor-Signature"),

@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, DataError, connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from tests.integration.marketdata.conftest import utc
@@ -126,3 +126,63 @@ def test_a_thread_writes_for_a_feed_and_writes_the_rest_at_the_end() -> None:
         assert len(queries) == 0
 
     assert rows() == [("SPY", "bad_price", 100, True)]
+
+
+@pytest.mark.django_db
+@pytest.mark.database
+def test_a_text_that_no_database_holds_is_cleaned_and_keeps_nothing_from_its_row() -> None:
+    incidents.report(VENUE, Kind.BAD_PRICE, "A\0B", source="\ud800", at=T0, detail="a \0 \ud800" + "x" * 400)
+    incidents.report(VENUE, Kind.BAD_PRICE, "SPY" * 40, at=T0, count=2**40)
+    incidents.report(VENUE, Kind.JUMP, "IBM", at=T0)
+
+    assert incidents.flush() is True
+    assert [(kind, symbol) for symbol, kind, _, _ in rows()] == [
+        ("bad_price", "A\ufffdB"),
+        ("jump", "IBM"),
+        ("bad_price", ("SPY" * 40)[:32]),
+    ]
+    assert FeedIncident.objects.get(symbol="A\ufffdB").detail.startswith("a \ufffd ?xxx")
+
+
+@pytest.mark.django_db
+def test_what_the_database_refuses_is_dropped_and_said_and_the_rest_is_written(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = incident_rows.write
+
+    def refuse_spy(episodes: list[incident_rows.Episode]) -> None:
+        if any(episode.symbol == "SPY" for episode in episodes):
+            raise DataError("invalid")
+        real(episodes)
+
+    monkeypatch.setattr(incident_rows, "write", refuse_spy)
+    with incidents.written_behind():
+        for symbol in ("AIG", "SPY", "IBM"):
+            incidents.report(VENUE, Kind.JUMP, symbol, at=T0)
+        with caplog.at_level("WARNING", logger="thor.marketdata"):
+            assert incidents.flush() is True
+
+    assert [symbol for symbol, *_ in rows()] == ["AIG", "IBM"]
+    assert "thor.feed.incident_dropped incident=jump us_equities SPY" in caplog.text
+
+
+@pytest.mark.django_db
+def test_reporting_raises_nothing_and_its_thread_lives_on_whatever_a_write_raises(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed = threading.Event()
+
+    def fail(*_: object) -> None:
+        failed.set()
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(incident_rows, "write", fail)
+    monkeypatch.setattr(incidents, "PAUSE", 0.01)
+    incidents.report(VENUE, Kind.JUMP, "SPY", at=T0)
+    with incidents.written_behind():
+        failed.clear()
+        incidents.report(VENUE, Kind.JUMP, "IBM", at=T0)
+        assert failed.wait(20)
+        failed.clear()
+        incidents.report(VENUE, Kind.JUMP, "AIG", at=T0)
+        assert failed.wait(20), "the thread is alive"
