@@ -8,13 +8,14 @@
 |------------------------------------------|------------------------------------------------------------------|
 | 200, or "taken already"                  | done                                                             |
 | 400, 413                                 | dropped and said: it would be refused again                      |
-| none, 401, 404, 5xx, a redirection       | it waits; why is said once, until it is another reason           |
+| none, 401, 404, 409, 5xx, a redirection, | it waits; why is said once, until it is another reason           |
+| a 200 of something that is no Thor       |                                                                  |
 
-A batch whose answer was lost is sent again under the same signature, so it cannot be taken twice. Quotes carry the time
-at which they were read, so what waited is put in its place where it arrives.
+A batch whose answer was lost is sent again as it is, signed anew if a minute has passed: a Thor knows for a quarter of
+an hour which batches it took, so it cannot be taken twice. Quotes carry the time at which they were read, to the
+microsecond: no two readings are the same batch, and what waited is put in its place where it arrives.
 """
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable
@@ -37,6 +38,7 @@ PATIENCE: Final = 3.0
 LONGEST_PAUSE: Final = 30.0
 
 _FOR_GOOD: Final = (400, 413)
+_NO_THOR: Final = "this is no Thor; correct --push."
 
 
 class PushRefused(ThorError):
@@ -106,7 +108,7 @@ class Pusher:
         except httpx.HTTPError as error:
             raise _NotTaken(f"{self.address} does not answer ({type(error).__name__}: {error})") from None
         if answer.status_code == 200:
-            _tell_refused(self._venue, answer)
+            _tell_refused(self._venue, _taken(answer, self.address))
         elif answer.status_code in _FOR_GOOD:
             warn("thor.push.refused", venue=self._venue, status=answer.status_code, reason=_reason(answer))
         elif answer.headers.get("Thor-Push") != "taken":
@@ -150,9 +152,22 @@ def _usable(key: str) -> str:
     return key
 
 
-def _tell_refused(venue: str, answer: httpx.Response) -> None:
-    for one in answer.json().get("refused", [])[:10]:
-        warn("thor.push.refused", venue=venue, symbol=one["symbol"], reason=one["reason"])
+def _taken(answer: httpx.Response, address: str) -> dict[str, Any]:
+    """Return what a Thor answers that took a batch; raise `_NotTaken` where something else has answered."""
+    try:
+        said = answer.json()
+    except ValueError:  # a page, or bytes that are no text
+        said = None
+    if not isinstance(said, dict) or type(said.get("accepted")) is not int:
+        raise _NotTaken(f"{address} answers 200: {_NO_THOR}")
+    return said
+
+
+def _tell_refused(venue: str, said: dict[str, Any]) -> None:
+    refused = said.get("refused")
+    for one in refused[:10] if isinstance(refused, list) else []:
+        if isinstance(one, dict):
+            warn("thor.push.refused", venue=venue, symbol=one.get("symbol", ""), reason=one.get("reason", ""))
 
 
 def _reason(answer: httpx.Response) -> str:
@@ -161,5 +176,5 @@ def _reason(answer: httpx.Response) -> str:
         return f"it is at {answer.headers.get('Location')}; correct --push."
     try:
         return str(answer.json()["error"])
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-        return "this is no Thor; correct --push."
+    except (ValueError, KeyError, TypeError):
+        return _NO_THOR

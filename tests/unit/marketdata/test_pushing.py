@@ -160,6 +160,11 @@ def test_what_would_be_refused_again_is_given_up_and_said(
         (httpx.Response(401, json={"error": "set the clock right."}), "answers 401: set the clock right."),
         (httpx.Response(404, json={"error": "there is no market."}), "answers 404: there is no market."),
         (httpx.Response(404, text="<html>"), "answers 404: this is no Thor; correct --push."),
+        (httpx.Response(200, text="<html>welcome</html>"), "answers 200: this is no Thor; correct --push."),
+        (httpx.Response(200, content=b"\xff"), "answers 200: this is no Thor; correct --push."),
+        (httpx.Response(200, json=[1]), "answers 200: this is no Thor; correct --push."),
+        (httpx.Response(200, json={"accepted": True}), "answers 200: this is no Thor; correct --push."),
+        (httpx.Response(404, json=[1]), "answers 404: this is no Thor; correct --push."),
         (httpx.Response(301, headers={"Location": "https://x/"}), "it is at https://x/; correct --push."),
     ],
 )
