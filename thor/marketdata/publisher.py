@@ -61,6 +61,8 @@ class Publisher:
         self._lease = RedisLease(client, keys.feed_lease(feed.venue))
         self._snapshots = Snapshots(feed.venue)
         self._position: Position | None = None
+        #: Where publishing stands if nobody else published: as far as is known, and one step on, if an answer was lost.
+        self._possible: tuple[Position | None, ...] = ()
         self._since: int | None = None
         self._quiet_turns = 0
 
@@ -128,6 +130,9 @@ class Publisher:
         """Find out where to go on: after what was published in this run, else at its beginning."""
         self._position = stream.position(self._client, self.venue)
         known = self._position
+        if known is not None and self._possible and known not in self._possible:
+            self._rest()  # another process fed the venue while Redis was away: what waits here was published by it
+        self._possible = (known,)
         resumed = known is not None and self._goes_on(known, now)
         self._since = known.watermark if known is not None and resumed else self._begin.at
         if self._since is None:
@@ -160,6 +165,7 @@ class Publisher:
         self._learn(batch)
         judged = self.guard.judge(batch)
         good = judged.batch.stamped(run=self._begin.run, first=known.sequence if known and same else 0)
+        self._possible = (known, stream.position_after(good))
         self._position = stream.publish(
             self._client,
             self.venue,

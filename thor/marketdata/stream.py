@@ -99,6 +99,11 @@ def position(client: redis.Redis, venue: str) -> Position | None:
     return Position(run, int(watermark), int(sequence), (raw[1] or b"").decode())
 
 
+def position_after(batch: TickBatch) -> Position:
+    """Return the position to which a stamped batch leads."""
+    return Position(batch.run, batch.watermark, batch.first + len(batch), batch.source)
+
+
 def held(client: redis.Redis, venue: str) -> str:
     """Return what the guard of the venue kept waiting when it last published."""
     return (cast("bytes | None", client.hget(keys.feed(venue), "held")) or b"").decode()
@@ -120,7 +125,7 @@ def publish(
     `held` is what the guard keeps waiting, `ticked` the data time (ns) of the newest tick, or of the begin of the run.
     Raises `NotTheFeeder` where the lease or the position is not the caller's any more.
     """
-    to = Position(batch.run, batch.watermark, batch.first + len(batch), batch.source)
+    to = position_after(batch)
     fields = ticks.encode(batch)
     arguments: list[Any] = [
         token,

@@ -131,7 +131,7 @@ def test_a_source_ahead_of_the_clock_is_stamped_and_said(server: AlpacaStream, f
 def test_after_a_hang_up_it_comes_back_and_subscribes_again(server: AlpacaStream, feed: LiveFeed) -> None:
     since = begin(feed, server)
     server.send(trade("BTC/USD", 1.0, 1, at=now()))
-    read_until(feed, since, lambda found: len(found) == 1)
+    since = read_until(feed, since, lambda found: len(found) == 1).watermark
 
     server.hang_up()
     wait_until(lambda: not feed._connected)

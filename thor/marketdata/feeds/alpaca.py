@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from thor.env import Env, env
-from thor.marketdata.feeds.live import LinkRefused, LiveFeed, Tick, Unreadable
+from thor.marketdata.feeds.buffer import Tick
+from thor.marketdata.feeds.live import LinkRefused, LiveFeed, Unreadable
 from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest
 from thor.marketdata.symbols import canonical
 from thor.timing import SystemClock

@@ -14,7 +14,8 @@
     is faster than we     the oldest ticks go; incident OVERFLOW says how many
 
 A source of prices serves one connection an account, so only the process that feeds the venue listens: it begins with
-the first `read` and ends with `rest`. While Redis is away ticks wait in the buffer.
+the first `read` and ends with `rest`. While Redis is away ticks wait in the buffer (`buffer.Buffer`), and what
+was read and not published is given again.
 
 A tick waits for GRACE, in case that an older one comes after it: then they are in order. What comes later than that is
 handed on with its own time all the same, and amends its bar. What a source gave while nobody listened is not asked for
@@ -33,13 +34,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Final, NamedTuple, Protocol
-
-import numpy as np
+from typing import Final, Protocol
 
 from thor.errors import ThorError
 from thor.marketdata import incidents, silence
 from thor.marketdata.events import emit, warn
+from thor.marketdata.feeds.buffer import MOST_WAITING, Buffer, Tick
 from thor.marketdata.feeds.port import FeedRefused
 from thor.marketdata.guard import AHEAD
 from thor.marketdata.models import FeedIncident
@@ -49,8 +49,6 @@ from thor.timing import SystemClock, micros
 
 #: Nanoseconds for which a tick waits for older ones.
 GRACE: Final = 250_000_000
-#: Ticks that wait for the publisher at most: some seconds of the busiest, or minutes of an outage of Redis.
-MOST_WAITING: Final = 200_000
 #: Seconds for a connection to open and take the subscription, and for it to close.
 OPENING: Final = 10.0
 CLOSING: Final = 2.0
@@ -81,19 +79,6 @@ class Unreadable(ThorError):
         self.count, self.ticks = count, list(ticks)
 
 
-class Tick(NamedTuple):
-    """One tick of a live source; times in ns, NaN for what it does not carry."""
-
-    at: int
-    symbol: str
-    price: float = np.nan
-    size: float = np.nan
-    bid: float = np.nan
-    ask: float = np.nan
-    bid_size: float = np.nan
-    ask_size: float = np.nan
-
-
 class Link(Protocol):
     """One connection to a source after another."""
 
@@ -108,40 +93,6 @@ class Link(Protocol):
 
     def reference(self) -> Mapping[str, Mapping[str, float]]:
         """Return what the source knows of its symbols beside ticks (see `quotes.REFERENCE`); may take seconds."""
-
-
-class Buffer:
-    """Ticks on their way from the thread that listens to the publisher; full, it drops the oldest and counts them."""
-
-    def __init__(self, most: int = MOST_WAITING) -> None:
-        """Take the greatest number of ticks that may wait."""
-        self._most = most
-        self._waiting: deque[Tick] = deque()
-        self._dropped = 0
-        self._lock = threading.Lock()
-
-    def put(self, ticks: list[Tick]) -> None:
-        """Add ticks in the order in which they came."""
-        with self._lock:
-            self._waiting.extend(ticks)
-            while len(self._waiting) > self._most:
-                self._waiting.popleft()
-                self._dropped += 1
-
-    def take(self, until: int) -> tuple[list[Tick], int]:
-        """Take out the ticks before `until` (ns) in order of time, and how many were dropped since the last call."""
-        with self._lock:
-            taken, self._waiting = self._waiting, deque()
-            dropped, self._dropped = self._dropped, 0
-            due = sorted((tick for tick in taken if tick.at < until), key=lambda tick: tick.at)
-            self._waiting.extend(tick for tick in taken if tick.at >= until)
-        return due, dropped
-
-    def clear(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._waiting.clear()
-            self._dropped = 0
 
 
 def pauses(chance: Callable[[], float] = random.random) -> Iterator[float]:
@@ -178,10 +129,11 @@ class LiveFeed:
         if self._refusal:
             raise FeedRefused(self._refusal)
         self._listen()
-        if until <= since:
-            return empty(watermark=since, source=self.source)
         promised = max(since, until - GRACE)
-        ticks, dropped = self._buffer.take(promised)
+        if promised == since:
+            # Where the promise does not move, the next read could not tell whether late ticks were published.
+            return empty(watermark=since, source=self.source)
+        ticks, dropped = self._buffer.take(since, promised)
         if dropped:
             detail = f"{dropped} at once; Redis was away, or this machine is too slow"
             incidents.report(
