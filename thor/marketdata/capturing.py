@@ -191,6 +191,8 @@ def _rows_before(head: SessionCapture) -> dict[str, int]:
 
 def _number_later_rows(head: SessionCapture, symbols: list[str]) -> None:
     later = SessionCapture.objects.filter(market=head.market, session_date__gt=head.session_date)
+    # Rows are written by nobody who has not locked their session, and sessions are locked in this order.
+    list(later.select_for_update().order_by("pk").values_list("pk", flat=True))
     Capture.objects.filter(session__in=later, symbol__in=symbols).update(number=F("number") + 1)
 
 

@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import pytest
 import redis
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.integration.marketdata.conftest import ns, utc
 from tests.integration.marketdata.ledger import bar, day, instrument
 from tests.integration.marketdata.publishing import Script
 from thor.marketdata import rolling
-from thor.marketdata.models import Bar, Capture, SessionCapture, Split, TwentyFourHour
+from thor.marketdata.models import Bar, Capture, Instrument, SessionCapture, Split, TwentyFourHour
 from thor.marketdata.services import closed_bars, intraday
 from thor.marketdata.services.rolling_24h import finalize_24h, update_rolling_24h
 from thor.markets import registry
@@ -24,6 +26,11 @@ MONDAY = date(2026, 3, 2)
 
 def update(at: str) -> dict:
     return update_rolling_24h(market=MARKET, at=utc(at))
+
+
+def promise(store: redis.Redis, until: str) -> None:
+    """Let the feed say that everything before `until` is out."""
+    Script(store).send(ns(until))
 
 
 def row(symbol: str = "SPY", on: date = MONDAY) -> TwentyFourHour:
@@ -111,6 +118,7 @@ def test_between_new_yorks_close_and_tokyos_open_nothing_runs_and_the_old_sessio
     bar("SPY", "2026-03-02T20:59", 100)
     bar("SPY", "2026-03-02T21:00", 999)
     update("2026-03-02T20:59:30")
+    promise(store, "2026-03-02T21:00")
 
     assert update("2026-03-02T21:30") == {"rows": 0, "finalized": 1}
     assert update("2026-03-02T21:30:30") == {"rows": 0}
@@ -128,6 +136,7 @@ def test_a_session_that_no_pass_has_seen_is_made_up_and_frozen(store: redis.Redi
 
 def test_a_frozen_row_is_never_touched(store: redis.Redis):
     bar("SPY", "2026-03-02T15:00", 100)
+    promise(store, "2026-03-02T21:00")
     finalize_24h(at=utc("2026-03-02T21:00"), session_date=MONDAY)
     bar("SPY", "2026-03-02T15:01", 500)
 
@@ -178,7 +187,112 @@ def test_a_capture_of_the_session_is_told_its_close(store: redis.Redis):
         captured_at=utc("2026-03-02T14:30"),
     )
     Capture.objects.create(session=captured, symbol="SPY", instrument=instrument("SPY"), number=1)
+    promise(store, "2026-03-02T21:00")
 
     finalize_24h(at=utc("2026-03-02T21:00"), session_date=MONDAY)
 
     assert Capture.objects.get().close_24h == 100
+
+
+def late_capture() -> None:
+    opened = utc("2026-03-02T14:30")
+    head = SessionCapture.objects.create(market="mexico", session_date=MONDAY, opens_at=opened, captured_at=opened)
+    Capture.objects.create(session=head, symbol="SPY", instrument=instrument("SPY"), number=1)
+
+
+@pytest.mark.parametrize("tell", ["close", "pass"])
+def test_a_capture_that_is_written_after_its_24_hours_were_frozen_is_told_too(store: redis.Redis, tell: str):
+    bar("SPY", "2026-03-02T15:00", 100)
+    promise(store, "2026-03-02T21:00")
+    assert finalize_24h(at=utc("2026-03-02T21:00"), session_date=MONDAY)["finalized"] == 1
+    late_capture()
+
+    if tell == "close":
+        finalize_24h(at=utc("2026-03-02T21:00:05"), session_date=MONDAY)
+    else:
+        update("2026-03-02T21:00:30")
+
+    assert Capture.objects.get().close_24h == 100
+
+
+def test_what_is_not_active_any_more_is_frozen_with_the_others(store: redis.Redis):
+    for symbol in ("SPY", "IBM", "BAC"):
+        bar(symbol, "2026-03-02T15:00", 100)
+    update("2026-03-02T15:01")
+    Instrument.objects.filter(symbol__in=["IBM", "BAC"]).update(active=False)
+    Bar.objects.filter(instrument__symbol="BAC").delete()
+
+    assert update("2026-03-03T15:00")["finalized"] == 3
+    assert "finalized" not in update("2026-03-03T15:00:30")
+    assert [row(symbol).last for symbol in ("IBM", "BAC") if row(symbol).finalized] == [100, 100]
+
+
+def test_a_feed_of_which_nothing_is_known_is_waited_for_until_the_next_session(store: redis.Redis):
+    bar("SPY", "2026-03-02T15:00", 100)
+    update("2026-03-02T15:01")
+
+    assert finalize_24h(at=utc("2026-03-02T21:00"), session_date=MONDAY) == {"finalized": 0, "waiting": [MARKET]}
+    assert update("2026-03-02T23:59:30") == {"rows": 0, "finalized": 0, "waiting": [MARKET]}
+    assert update("2026-03-03T00:00")["finalized"] == 1
+
+
+def test_when_new_york_closes_later_after_all_its_rows_run_on_and_are_frozen_again(store: redis.Redis):
+    late_capture()
+    override = Override.objects.create(market=Market.objects.get(key="usa"), date=MONDAY, close="12:00", reason="storm")
+    registry.forget()
+    bar("SPY", "2026-03-02T15:00", 100)
+    script = Script(store)
+    script.send(ns("2026-03-02T17:00"))
+    finalize_24h(at=utc("2026-03-02T17:00"), session_date=MONDAY)
+    assert (row().last, Capture.objects.get().close_24h) == (100, 100)
+
+    override.delete()
+    registry.forget()
+    bar("SPY", "2026-03-02T18:00", 110)
+    assert update("2026-03-02T18:01")["rows"] == 1
+    assert (row().finalized, row().last, Capture.objects.get().close_24h) == (False, 110, None)
+
+    bar("SPY", "2026-03-02T20:00", 120)
+    script.send(ns("2026-03-02T21:00"))
+    assert finalize_24h(at=utc("2026-03-02T21:00"), session_date=MONDAY) == {"finalized": 1}
+    assert (row().finalized, row().last, Capture.objects.get().close_24h) == (True, 120, 120)
+
+
+def test_rows_that_were_frozen_too_early_are_frozen_again_though_no_pass_ran_in_between(store: redis.Redis):
+    bar("SPY", "2026-03-02T15:00", 100)
+    update("2026-03-03T15:00")
+    TwentyFourHour.objects.update(updated_at=utc("2026-03-02T17:00"))
+    bar("SPY", "2026-03-02T20:00", 120)
+
+    assert update("2026-03-03T15:00:30")["finalized"] == 1
+    assert (row().finalized, row().last) == (True, 120)
+
+
+def test_a_new_run_of_the_feed_takes_no_volume_back(store: redis.Redis):
+    script = Script(store)
+    for second, run in ((10, "one"), (70, "two")):
+        script.run = run
+        at = ns("2026-03-02T15:00") + second * 10**9
+        script.send(at + 1, ("SPY", at, 50.0, 3.0))
+        intraday.step_once(market=MARKET, at=utc("2026-03-02T15:00:10"))
+        update(f"2026-03-02T15:0{second // 60}:{second % 60:02}")
+
+    assert row().volume == 6
+
+
+def test_captures_are_told_under_the_lock_of_their_session(store: redis.Redis):
+    bar("SPY", "2026-03-02T15:00", 100)
+    late_capture()
+    promise(store, "2026-03-02T21:00")
+
+    with CaptureQueriesContext(connection) as said:
+        finalize_24h(at=utc("2026-03-02T21:00"), session_date=MONDAY)
+
+    texts = [query["sql"] for query in said.captured_queries]
+    lock = 'ORDER BY "marketdata_sessioncapture"."id" ASC'
+    if connection.features.has_select_for_update:
+        lock += " FOR UPDATE"
+    locked = next(place for place, text in enumerate(texts) if text.endswith(lock))
+    told_ = [place for place, text in enumerate(texts) if text.startswith('UPDATE "marketdata_capture"')]
+    assert told_
+    assert locked < told_[0]
