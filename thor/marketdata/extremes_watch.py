@@ -1,10 +1,11 @@
 """Watch the extremes of a venue's instruments through one session, in arrays.
 
 Two parts are added up: the days before the session (`base`, read once) and the session so far. Of the latter the fold
-keeps the figures since its run began; what an earlier run of the feed has left is in the bars, and is read once, at the
-beginning and whenever another run is seen. So nothing of the session is missing, whichever process looks.
+keeps the figures as long as runs of the feed go on from one another; what any other run has left is in the bars, and is
+read once, at the beginning and whenever another run is seen. So nothing of the session is missing, whichever process
+looks.
 
-    feed      run 1 ........ dies    run 2 ...............
+    feed      run 1 ........ dies    run 2, of another source
     bars      09:30 .. 11:02         11:05 ..
     fold      09:30 .. 11:02 (lost)  11:05 ..             <- the session as the fold knows it
     watch     reads bars 09:30       reads bars 09:30 again: what run 1 left is in them

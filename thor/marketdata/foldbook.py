@@ -2,6 +2,14 @@
 
 The book is read from Redis, worked on in memory, and written back whole (`foldstore`), or not at all. It is pure but
 for `load`, through which it asks for a minute that it needs, and `session_of`, which knows the venue's calendar.
+
+    a new run of the feed                     minutes, session   volume of the day   prices, quotes   next mark
+    of the same source, further on in time    go on              goes on             forgotten        see below
+    of another source, or back in time        settled            from nothing        forgotten        from its begin
+
+What lies between two runs was seen by nobody. So no mark is made from the old run's promise to the new run's first one,
+and after it a symbol is marked once it has traded again: a price at an open is never made up. Its volume of the day is
+then what both runs saw, which is a lower bound.
 """
 
 from collections.abc import Callable, Iterable
@@ -82,10 +90,14 @@ class Book:
         group: list[TickBatch] = []
         for entry, batch in batches:
             if batch.run != self.place.run:
-                self._fold(group)
+                self._settle(group)
                 group = []
                 self._begin(batch)
             fresh = self._unseen(batch)
+            if len(fresh) and batch.source != self.place.source:
+                self._fold(group)  # a bar is named after the source of its own ticks
+                group = []
+                self.place.source = batch.source
             group.append(fresh)
             self.place.cursor = entry
             self.place.sequence = batch.first + len(batch) if len(fresh) else self.place.sequence
@@ -93,9 +105,7 @@ class Book:
                 self._fold(group)
                 group = []
                 self.advance(batch.watermark)
-        self._fold(group)
-        if group:
-            self.advance(max(batch.watermark for batch in group))
+        self._settle(group)
 
     def advance(self, watermark: int) -> None:
         """Note that everything before `watermark` has come: mark the minutes passed, close their bars."""
@@ -109,20 +119,52 @@ class Book:
         """Send the bars of the minutes that end at or before `until` (ns), again where more is known of them."""
         due = sorted(minute for minute in self.place.unsent if minute + MINUTE <= until)
         for minute in due:
-            sent = self._table(minute).unsent(self.place.source)
+            table = self._table(minute)
+            sent = table.unsent(table.source or self.place.source)
             self.closed.extend(sent)
             self.tally.closed += len(sent)
         self.place.unsent = [minute for minute in self.place.unsent if minute not in set(due)]
 
+    def _settle(self, group: list[TickBatch]) -> None:
+        """Fold what is left of a pass or a run, up to its last promise."""
+        self._fold(group)
+        if group:
+            self.advance(max(batch.watermark for batch in group))
+
     def _begin(self, batch: TickBatch) -> None:
-        """Start afresh for a new run of the feed; what was open from the old one is closed as it stands."""
+        """Take up a new run of the feed."""
+        self.tally.runs += 1
+        if self._goes_on(batch):
+            self._go_on(batch)
+        else:
+            self._begin_afresh(batch)
+
+    def _goes_on(self, batch: TickBatch) -> bool:
+        """Say whether a run brings more of the same; what is read again from earlier on would count twice."""
+        known = self.place.watermark
+        if known is None or batch.source != self.place.source or batch.watermark < known:
+            return False
+        return not len(batch) or int(batch.at.min()) >= known
+
+    def _go_on(self, batch: TickBatch) -> None:
+        """Keep the minutes that may still be amended; see the module for what is forgotten."""
+        place = self.place
+        until = place.watermark or 0
+        if batch.watermark - until > AMEND_FOR:
+            self.baseline = {}  # what was traded while nobody looked belongs to none of the minutes to come
+        self._count(max(place.uncounted, default=0) + MINUTE)
+        self.totals.forget_prices(until)
+        place.run, place.source, place.sequence = batch.run, batch.source, batch.first
+        place.marked = batch.watermark // MINUTE * MINUTE
+
+    def _begin_afresh(self, batch: TickBatch) -> None:
+        """Start from nothing; what was open from the old run is closed as it stands."""
         if self.place.unsent:
             self.close(max(self.place.unsent) + MINUTE)
         self.retired |= self.known | set(self.tables)
         self.known, self.tables = set(), {}
         self.totals, self.baseline, self.session = Totals(), {}, None
         self.place = Place(self.place.cursor, batch.run, batch.source, batch.first)
-        self.tally.runs += 1
 
     def _unseen(self, batch: TickBatch) -> TickBatch:
         """Return the ticks that have not been folded yet, by their numbers; count those that never came."""
@@ -146,7 +188,9 @@ class Book:
         for minute in np.unique(folded.rows["minute"]).tolist():
             here = folded.rows["minute"] == minute
             names = [batch.symbols[code] for code in folded.code[here]]
-            self._table(minute).absorb(names, folded.rows[here], folded.turnover[here])
+            table = self._table(minute)
+            table.absorb(names, folded.rows[here], folded.turnover[here])
+            table.source = batch.source
             self._follow_session(minute, names, folded.rows[here], folded.turnover[here])
             for pending in (self.place.unsent, self.place.uncounted):
                 if minute not in pending:

@@ -1,7 +1,7 @@
 """What is known of one minute, all symbols of a venue together, and how more of it is added.
 
 A minute is kept while it is open, and for a while after it has closed, so that a late tick yields the complete amended
-bar. On the wire: a JSON header (symbols, turnover) and the raw rows.
+bar. On the wire: a JSON header (symbols, turnover, source) and the raw rows.
 """
 
 import json
@@ -25,6 +25,7 @@ class MinuteTable:
 
     def __init__(self, minute: int) -> None:
         self.minute = minute
+        self.source = ""  # of the ticks that came last
         self.place: dict[str, int] = {}
         self.rows: NDArray[Any] = np.empty(0, KEPT)
         self.turnover: NDArray[np.object_] = np.empty(0, object)
@@ -72,7 +73,8 @@ class MinuteTable:
 
     def encode(self) -> bytes:
         """Return the bytes that are kept in Redis."""
-        header = json.dumps({"symbols": list(self.place), "turnover": self.turnover.tolist()}).encode()
+        known = {"symbols": list(self.place), "turnover": self.turnover.tolist(), "source": self.source}
+        header = json.dumps(known).encode()
         return struct.pack("<I", len(header)) + header + self.rows.tobytes()
 
     def _places(self, symbols: Sequence[str]) -> NDArray[np.int64]:
@@ -98,6 +100,7 @@ def decode(minute: int, raw: bytes) -> MinuteTable:
     table.place = {symbol: place for place, symbol in enumerate(header["symbols"])}
     table.rows = np.frombuffer(raw, KEPT, offset=4 + length).copy()
     table.turnover = np.array(header["turnover"], object)
+    table.source = header.get("source", "")
     return table
 
 

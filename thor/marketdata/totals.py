@@ -73,13 +73,23 @@ class Totals:
             _take(mine, rows, newer, **{name: name for name in (side, f"{side}_size", f"{side}_at")})
         self._rows[places] = mine
 
+    def forget_prices(self, until: int) -> None:
+        """Forget every price and quote; only what was traded or quoted at or after `until` (ns) brings them back."""
+        self._read()
+        self.changed = True
+        for at, *names in (("price_at", "price"), ("bid_at", "bid", "bid_size"), ("ask_at", "ask", "ask_size")):
+            self._rows[at] = np.maximum(self._rows[at] + 1, until)
+            for name in names:
+                self._rows[name] = np.nan
+
     def mark(self, minute: int) -> bytes | None:
-        """Return the mark of a minute (ns): every symbol that has traded on the day that ends or runs at it.
+        """Return the mark of a minute (ns): every symbol with a price of the day that ends or runs at it.
 
         A row is symbol, price, volume in units, bid, ask, bid size, ask size; what was never quoted is null.
         """
         self._read()
-        here = np.flatnonzero(self._rows["day"] == (minute - 1) // DAY)
+        of_day = self._rows["day"] == (minute - 1) // DAY
+        here = np.flatnonzero(of_day & ~np.isnan(self._rows["price"]))
         if not len(here):
             return None
         symbols = list(self._place)

@@ -52,7 +52,9 @@ class Kept:
         return book
 
 
-def ticks(first: int, watermark: int, *rows: tuple[str, int, float, float], run: str = "run") -> TickBatch:
+def ticks(
+    first: int, watermark: int, *rows: tuple[str, int, float, float], run: str = "run", source: str = "TEST"
+) -> TickBatch:
     names = tuple(dict.fromkeys(row[0] for row in rows))
     return make(
         names,
@@ -61,7 +63,7 @@ def ticks(first: int, watermark: int, *rows: tuple[str, int, float, float], run:
         price=[row[2] for row in rows],
         size=[row[3] for row in rows],
         watermark=T0 + watermark,
-        source="TEST",
+        source=source,
     ).stamped(run=run, first=first)
 
 

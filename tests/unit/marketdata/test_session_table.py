@@ -75,12 +75,24 @@ def test_ticks_outside_of_any_session_are_folded_and_leave_the_figures_as_they_a
     assert sorted(bar.close for bar in kept.bars.values()) == [10, 50]
 
 
-def test_a_new_run_of_the_feed_begins_the_session_afresh() -> None:
+def test_the_session_goes_on_in_a_new_run_of_the_same_source() -> None:
     kept = Followed()
     kept.take(ticks(0, MINUTE, ("SPY", 5, 10.0, 1.0)))
     kept.take(ticks(0, MINUTE + 9, ("SPY", MINUTE + 5, 11.0, 1.0), run="another"))
 
-    assert kept.figures() == {"SPY": (11, 11, 11, 11, 10**8, 1)}
+    assert kept.figures() == {"SPY": (10, 11, 10, 11, 2 * 10**8, 2)}
+
+
+def test_a_run_of_another_source_or_back_in_time_begins_the_session_afresh() -> None:
+    for run in (
+        ticks(0, MINUTE + 9, ("SPY", MINUTE + 5, 11.0, 1.0), run="another", source="ELSE"),
+        ticks(0, MINUTE + 9, ("SPY", MINUTE - 1, 11.0, 1.0), run="another"),
+    ):
+        kept = Followed()
+        kept.take(ticks(0, MINUTE, ("SPY", 5, 10.0, 1.0)))
+        kept.take(run)
+
+        assert kept.figures() == {"SPY": (11, 11, 11, 11, 10**8, 1)}
 
 
 def test_a_quote_alone_makes_no_figure() -> None:
