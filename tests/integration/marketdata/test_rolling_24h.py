@@ -289,10 +289,9 @@ def test_captures_are_told_under_the_lock_of_their_session(store: redis.Redis):
         finalize_24h(at=utc("2026-03-02T21:00"), session_date=MONDAY)
 
     texts = [query["sql"] for query in said.captured_queries]
-    lock = 'ORDER BY "marketdata_sessioncapture"."id" ASC'
-    if connection.features.has_select_for_update:
-        lock += " FOR UPDATE"
-    locked = next(place for place, text in enumerate(texts) if text.endswith(lock))
+    end = " ASC FOR UPDATE" if connection.features.has_select_for_update else " ASC"
+    lock = 'FROM "marketdata_sessioncapture"'
+    locked = next(place for place, text in enumerate(texts) if lock in text and text.endswith(end))
     told_ = [place for place, text in enumerate(texts) if text.startswith('UPDATE "marketdata_capture"')]
     assert told_
     assert locked < told_[0]
