@@ -116,7 +116,7 @@ class Publisher:
         batch, ahead = on_time(self.feed.read(since, until), now)
         if len(batch) or self._watermark_due(since, batch.watermark, quiet):
             # Also where the guard lets none of the ticks pass: else they would be read, and judged, again.
-            for part in _parts(batch):
+            for part in _parts(batch, since, whole=getattr(self.feed, "in_one_piece", False)):
                 self._send(part, ahead)
                 ahead = []
             self._quiet_turns = 0
@@ -174,7 +174,7 @@ class Publisher:
             after=known,
             quotes=self._snapshots.update(good, getattr(self.feed, "reference", None)),
             held=judged.held,
-            ticked=int(good.at.max()) if len(good) else None if same else self._since,
+            ticked=_newest(good, None if same else self._since),
         )
         self._since = batch.watermark
         judged.findings += ahead
@@ -188,8 +188,14 @@ class Publisher:
         self.guard.learn(self._snapshots.last_prices(new))
 
 
-def _parts(batch: TickBatch) -> list[TickBatch]:
-    """Cut a batch into pieces of about MOST_TICKS, between instants; each promises what comes before the next one."""
+def _parts(batch: TickBatch, since: int, *, whole: bool) -> list[TickBatch]:
+    """Cut a batch into pieces of about MOST_TICKS, between instants; each promises what comes before the next one.
+
+    What holds ticks older than `since` stays in one piece: a feed gives them by the time at which they came, so that
+    a promise taken from the time of a tick would run backwards, and who reads again from there would get them twice.
+    """
+    if whole or (len(batch) and int(batch.at.min()) < since):
+        return [batch]
     parts = []
     start, total = 0, len(batch)
     while total - start > MOST_TICKS:
@@ -201,3 +207,9 @@ def _parts(batch: TickBatch) -> list[TickBatch]:
         parts.append(batch.slice(start, cut, watermark=int(batch.at[cut])))
         start = cut
     return [*parts, batch.slice(start, total, watermark=batch.watermark)]
+
+
+def _newest(batch: TickBatch, began: int | None) -> int | None:
+    """Return the time of the newest tick, or when the run began where that is later, or None for neither."""
+    known = [began] if began is not None else []
+    return max([*known, int(batch.at.max())] if len(batch) else known, default=None)

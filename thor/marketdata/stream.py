@@ -26,11 +26,13 @@ KEEP_WALL_MS = 12 * 3600 * 1000
 MOST_BATCHES = 100_000
 
 _PUBLISH = """
+-- Times are compared as text: a number of this language does not hold all digits of a nanosecond.
+local function later(a, b) return #a > #b or (#a == #b and a > b) end
 local stream, feed, lease, quotes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('GET', lease) ~= ARGV[1] then return 'lease' end
 local position = redis.call('HGET', feed, 'position') or ''
 if position ~= ARGV[2] then return 'moved' end
-local fields, place = {}, 11
+local fields, place = {}, 12
 for i = 1, tonumber(ARGV[9]) * 2 do fields[i] = ARGV[place + i] end
 place = place + #fields
 local time = redis.call('TIME')
@@ -40,7 +42,8 @@ local id = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[7], '*', unpack(fields
 redis.call('HSET', feed, 'position', ARGV[3], 'watermark', ARGV[4], 'sequence', ARGV[5], 'source', ARGV[6],
            'silent', ARGV[8] == '0' and id or '', 'published_at', time[1] .. '.' .. string.format('%06d', time[2]),
            'held', ARGV[10])
-if ARGV[11] ~= '' then redis.call('HSET', feed, 'ticked', ARGV[11]) end
+if ARGV[12] == '1' then redis.call('HDEL', feed, 'ticked') end
+if later(ARGV[11], redis.call('HGET', feed, 'ticked') or '') then redis.call('HSET', feed, 'ticked', ARGV[11]) end
 while place < #ARGV do
   redis.call('HSET', quotes, ARGV[place + 1], ARGV[place + 2])
   redis.call('PUBLISH', 'live_data:quotes:' .. ARGV[place + 1], ARGV[place + 2])
@@ -122,7 +125,8 @@ def publish(
 ) -> Position:
     """Append a batch (already stamped with its run and number) after a known position; return the new position.
 
-    `held` is what the guard keeps waiting, `ticked` the data time (ns) of the newest tick, or of the begin of the run.
+    `held` is what the guard keeps waiting, `ticked` the data time (ns) of the newest tick, or of the begin of the run;
+    within a run it only grows: a late tick does not make a venue silent.
     Raises `NotTheFeeder` where the lease or the position is not the caller's any more.
     """
     to = position_after(batch)
@@ -139,6 +143,7 @@ def publish(
         len(fields),
         held,
         "" if ticked is None else ticked,
+        int(after is None or after.run != to.run),
     ]
     arguments += [part for pair in fields.items() for part in pair]
     arguments += [part for symbol, quote in quotes.items() for part in (symbol, json.dumps(quote))]

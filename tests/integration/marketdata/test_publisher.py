@@ -1,6 +1,8 @@
 """Publishing: cut between instants, resumed where it stopped, one snapshot a symbol and batch."""
 
+import contextlib
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ from tests.integration.marketdata.conftest import ns
 from tests.integration.marketdata.publishing import feed_through
 from thor.marketdata import keys, publisher, stream
 from thor.marketdata.bars import MINUTE
+from thor.marketdata.feeds.push import PushFeed
 from thor.marketdata.feeds.recording import recording
 from thor.marketdata.feeds.replay import ReplayFeed
 from thor.marketdata.foldbook import AMEND_FOR
 from thor.marketdata.publisher import Begin, Publisher
+from thor.marketdata.symbols import ALIASES
 
 VENUE = "us_equities"
 T0 = ns("2013-10-07T13:30")
@@ -153,3 +157,52 @@ def test_years_after_the_end_of_a_recording_are_promised_in_one_step(store: redi
 
     assert turns <= 3
     assert batches(store)[-1].watermark == later
+
+
+def push(store: redis.Redis, received: int, *quotes: dict[str, object]) -> None:
+    store.xadd(keys.push("globex"), {"batch": json.dumps({"quotes": quotes})}, id=f"{received // 10**6}-*")
+
+
+def pusher(store: redis.Redis) -> Publisher:
+    return Publisher(PushFeed("globex", dict(ALIASES)), store, "here", Begin("run", at=T0 - 10 * 10**9))
+
+
+@pytest.mark.django_db
+def test_many_late_ticks_never_move_the_watermark_back_and_come_once_after_a_kill(
+    store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "MOST_TICKS", 10)
+    second = 10**9
+    old = [{"symbol": "ES", "last": 6000, "size": 1, "at": T0 - 300 * second + number} for number in range(35)]
+    push(store, T0, *old)
+    real, seen = stream.publish, [T0 - 10 * second]
+
+    def killed_afterwards(*given: Any, **named: Any) -> None:
+        seen.append(real(*given, **named).watermark)
+        raise redis.ConnectionError("killed")
+
+    monkeypatch.setattr(stream, "publish", killed_afterwards)
+    for _ in range(5):
+        with contextlib.suppress(redis.ConnectionError):
+            pusher(store).turn(T0 + second)
+    monkeypatch.setattr(stream, "publish", real)
+    pusher(store).turn(T0 + 2 * second)
+
+    found = stream.read(store, "globex", after="0-0", count=1000)[0]
+    assert sum(len(batch) for _, batch in found) == 35
+    assert seen == sorted(seen)
+
+
+@pytest.mark.django_db
+def test_a_late_tick_does_not_make_a_venue_silent_and_a_new_run_begins_anew(store: redis.Redis) -> None:
+    second, feeding = 10**9, pusher(store)
+    push(store, T0, {"symbol": "ES", "last": 6000})
+    feeding.turn(T0 + second)
+    push(store, T0 + 2 * second, {"symbol": "ES", "last": 6000, "at": T0 - 600 * second})
+    feeding.turn(T0 + 4 * second)
+
+    assert stream.position(store, "globex").sequence == 2  # type: ignore[union-attr]
+    assert int(store.hget(keys.feed("globex"), "ticked") or 0) == T0
+    again = Publisher(PushFeed("globex", dict(ALIASES)), store, "here", Begin("another", at=T0 - 5 * second))
+    again.turn(T0 - 4 * second, quiet=0)
+    assert int(store.hget(keys.feed("globex"), "ticked") or 0) == T0 - 5 * second
