@@ -3,6 +3,8 @@
 `manage.py run_feed --feed excel --push URL` where all of Thor is installed. Where it is not, on Windows, this module
 runs by itself: `python -m thor.marketdata.excelpush --venue globex --push URL` needs of Thor's dependencies no more
 than httpx, pydantic-settings and xlwings (or python-calamine), and neither database nor Redis.
+
+Rows that say what they said at the last reading are not sent again, unless a batch had to be dropped since.
 """
 
 import argparse
@@ -18,7 +20,6 @@ from thor.env import env
 from thor.errors import ThorError
 from thor.marketdata import poll
 from thor.marketdata.events import emit, warn
-from thor.marketdata.ingress_quotes import written
 from thor.marketdata.pushing import Pusher
 from thor.marketdata.workbook import Place, WorkbookAway
 from thor.timing import Clock, SystemClock
@@ -36,10 +37,10 @@ def prepare(url: str, venue: str, *, clock: Clock | None = None) -> Pusher:
 
 def run(pusher: Pusher, stop: threading.Event, *, clock: Clock | None = None, period: float = PERIOD) -> None:
     """Read and push; a workbook that is locked or away, or a Thor that is, is said once and tried again."""
-    found, said, away = clock or SystemClock(), poll.Said(), ""
+    found, sheet, away = clock or SystemClock(), _Sheet(), ""
     while not stop.is_set():
         began = time.monotonic()
-        reason = _read(pusher, found, said)
+        reason = _read(pusher, found, sheet)
         if reason and reason != away:
             warn("thor.excel.away", reason=reason)
         elif away and not reason:
@@ -68,16 +69,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _read(pusher: Pusher, clock: Clock, said: poll.Said) -> str:
+class _Sheet:
+    """What was said of the sheet, and what its rows were when they were put to those that wait."""
+
+    def __init__(self) -> None:
+        self.said = poll.Said()
+        self.rows: poll.Rows = {}
+        self.dropped = 0
+
+
+def _read(pusher: Pusher, clock: Clock, sheet: _Sheet) -> str:
     """Read once and put the quotes where they wait; return why that could not be done."""
     at = clock.now()
     try:
         reading = poll.read_workbook(at)
     except WorkbookAway as error:
         return str(error)
-    said.say(reading.sheet)
-    quotes = [{**quote, "at": at.isoformat()} for quote in reading.batch.sent]
-    pusher.put(written(quotes, source=poll.SOURCE))
+    sheet.said.say(reading.sheet)
+    news = reading.news(sheet.rows if pusher.dropped == sheet.dropped else {})
+    sheet.rows, sheet.dropped = reading.rows, pusher.dropped
+    for batch in poll.batches([{**quote, "at": at.isoformat(timespec="microseconds")} for quote in news]):
+        pusher.put(batch.text())
     return ""
 
 

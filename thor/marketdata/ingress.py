@@ -38,9 +38,11 @@ AT_ONCE: Final = 50
 _MS: Final = 1_000_000
 
 _APPEND: Final = """
+if ARGV[3] ~= '' and redis.call('EXISTS', KEYS[2]) == 1 then return 'taken' end
 if ARGV[4] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[4] then return 'lost' end
-if ARGV[3] ~= '' and not redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[3]) then return 'taken' end
-return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'batch', ARGV[2])
+local entry = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'batch', ARGV[2])
+if ARGV[3] ~= '' then redis.call('SET', KEYS[2], entry, 'EX', ARGV[3]) end
+return entry
 """
 
 _READ: Final = """

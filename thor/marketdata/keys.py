@@ -77,6 +77,16 @@ def capture_waiting(market: str) -> str:
     return f"thor:capture:waiting:{market}"
 
 
+def excel_read(venue: str) -> str:
+    """Name the note what the rows of the workbook of a venue said when they were handed in last (JSON)."""
+    return f"thor:excel:{venue}:read"
+
+
+def excel_taken(token: str) -> str:
+    """Name the note that a batch of one reading of the workbook was handed in; it lasts for a minute."""
+    return f"thor:excel:taken:{token}"
+
+
 def excel_away(venue: str) -> str:
     """Name the note why the workbook of a venue could not be read; it is absent while all is well."""
     return f"thor:excel:{venue}:away"

@@ -67,6 +67,8 @@ class Pusher:
         self._venue, self._key, self._now = venue, _usable(key), now
         self._client = client or httpx.Client(timeout=PATIENCE)
         self._waiting: deque[_Letter] = deque()
+        #: How many batches were given up so far: what they said has to be said again.
+        self.dropped = 0
         self._failing, self._full = "", False
         self._pause, self._again_at = 0.0, 0.0
 
@@ -80,6 +82,7 @@ class Pusher:
         self._waiting.append(_Letter(text.encode()))
         if len(self._waiting) > WAITING:
             self._waiting.popleft()
+            self.dropped += 1
             if not self._full:
                 warn("thor.push.dropped", venue=self._venue, reason=f"{WAITING} batches wait; the oldest are dropped")
             self._full = True
@@ -110,6 +113,7 @@ class Pusher:
         if answer.status_code == 200:
             _tell_refused(self._venue, _taken(answer, self.address))
         elif answer.status_code in _FOR_GOOD:
+            self.dropped += 1
             warn("thor.push.refused", venue=self._venue, status=answer.status_code, reason=_reason(answer))
         elif answer.headers.get("Thor-Push") != "taken":
             if answer.status_code == 401:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import redis
 
+from tests.integration.marketdata.conftest import utc
 from tests.integration.marketdata.workbooks import row, write
 from thor.env import Env
 from thor.leadership.lease import RedisLease
-from thor.marketdata import ingress, keys, poll, stream
+from thor.marketdata import ingress, keys, poll, silence, stream
 from thor.marketdata.feeds.excel import open_feeds
 from thor.marketdata.feeds.port import FeedRequest
 from thor.marketdata.models import Bar, FeedIncident
@@ -51,13 +52,80 @@ def test_a_read_is_handed_in_and_what_was_bad_is_told(book: Path, redis_client: 
     told = polled()
 
     (entry,) = entries(redis_client)
-    assert told == {"quotes": 3, "without_last": 1, "bad_cells": 2, "bad_rows": 1, "entry": entry[0].decode()}
+    assert told == {"quotes": 3, "without_last": 1, "bad_cells": 2, "bad_rows": 1, "news": 3}
     batch = ingress.batch_of([part for pair in entry[1].items() for part in pair])
     assert (batch.source, [quote.symbol for quote in batch.quotes]) == ("EXCEL", ["/ES", "VX", "ZB"])
     found = {(one.kind, one.symbol): one.detail for one in FeedIncident.objects.all()}
     assert set(found) == {("bad_cell", "/ES"), ("bad_cell", "")}
     assert found["bad_cell", ""] == "A4: the row has no symbol."
     assert redis_client.get(keys.EXCEL_LOCK) is None
+
+
+@pytest.mark.django_db
+def test_rows_that_stand_still_are_not_handed_in_again(book: Path, redis_client: redis.Redis) -> None:
+    write(book, row("/ES", 6000, 1000), row("ZB", "111-16+"))
+    first = [polled()["news"] for _ in range(3)]
+    write(book, row("/ES", 6000, 1003), row("ZB", "111-16+"))
+    volume = [polled()["news"] for _ in range(2)]
+    redis_client.set(keys.feed_lease("globex"), "a feed process")
+    anew = [polled()["news"] for _ in range(2)]
+
+    assert (first, volume, anew) == ([2, 0, 0], [1, 0], [2, 0])
+    found = [
+        ingress.batch_of([part for pair in fields.items() for part in pair]) for _, fields in entries(redis_client)
+    ]
+    assert [[quote.symbol for quote in batch.quotes] for batch in found] == [["/ES", "ZB"], ["/ES"], ["/ES", "ZB"]]
+    assert (found[1].quotes[0].last, found[1].quotes[0].volume) == (6000.0, 1003.0)
+
+
+@pytest.mark.django_db
+def test_a_sheet_that_stands_still_is_silent(book: Path, redis_client: redis.Redis) -> None:
+    """Given twenty minutes of readings of the same cells, a minute apart, while the market is open."""
+    start = int(utc("2026-03-02T16:00").timestamp()) * 1000 * 1_000_000
+    (feed,) = open_feeds(FeedRequest(venues=["globex"]))
+    publisher = Publisher(feed, redis_client, "here", Begin(feed.identity, at=start - 10**9))
+    write(book, row("/ES", 6000, 1000))
+    polled()
+    happened(redis_client, start)
+    for minute in range(1, 21):
+        polled()
+        publisher.turn(start + minute * MINUTE, quiet=0)
+
+    found = silence.silences(utc("2026-03-02T16:20"), ["globex"])
+    assert [(one.venue, one.symbol) for one in found] == [("globex", "")]
+    assert sum(len(batch) for _, batch in stream.read(redis_client, "globex", after="0-0", count=100)[0]) == 1
+
+
+@pytest.mark.django_db
+def test_a_reading_may_have_more_rows_than_a_batch(book: Path, redis_client: redis.Redis) -> None:
+    settings = Env(_env_file=None, THOR_EXCEL_FILE=str(book), THOR_EXCEL_READ="saved", THOR_EXCEL_RANGE="A1:N1102")
+    write(book, *[row(f"S{number}", 6000) for number in range(1101)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(poll, "env", lambda: settings)
+        told = polled()
+
+    assert told["news"] == 1101
+    found = [
+        ingress.batch_of([part for pair in fields.items() for part in pair]) for _, fields in entries(redis_client)
+    ]
+    assert [quote.symbol for batch in found for quote in batch.quotes] == [f"S{number}" for number in range(1101)]
+
+
+@pytest.mark.django_db
+def test_an_append_whose_answer_was_lost_is_taken_once(
+    book: Path, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ingress.append
+
+    def asked_again(*arguments: Any, **named: Any) -> str:
+        real(*arguments, **named)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(ingress, "append", asked_again)
+    write(book, row("ES", 6000))
+
+    assert polled()["news"] == 1
+    assert len(entries(redis_client)) == 1
 
 
 @pytest.mark.django_db

@@ -111,7 +111,9 @@ def test_while_the_other_thor_is_away_readings_wait(feeds: FeedProcesses, client
         port = free.getsockname()[1]
     there = {"THOR_EXCEL_FILE": str(book), "THOR_VAR_DIR": str(tmp_path), "REDIS_URL": "redis://127.0.0.1:1/0"}
     excel = feeds.start("--feed", "excel", "--venue", "globex", "--push", f"http://127.0.0.1:{port}", **there)
-    time.sleep(5)
+    for volume in range(1001, 1007):
+        time.sleep(1)
+        write(book, row("/NQ", 21000, volume))
     assert excel.poll() is None
     server = serve(feeds, port)
     try:
@@ -146,6 +148,8 @@ def test_beside_excel_little_of_thor_is_needed(
     env = {**feeds.env, "THOR_EXCEL_FILE": str(book), "REDIS_URL": ""}
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
     try:
+        wait_for(lambda: client.xlen(keys.push("globex")) > 0)
+        write(book, row("/ES", 6000.5, 1001))
         wait_for(lambda: client.xlen(keys.push("globex")) > 1)
     finally:
         process.send_signal(signal.SIGTERM)

@@ -5,11 +5,19 @@
 
 The lock `live_data:excel_lock` holds a token of its reader. It is released, and the quotes are appended, only while it
 still does: neither is another reader's lock taken away, nor are older prices put behind newer ones.
+
+What the rows said is kept in Redis, whoever reads next, and only rows that say something else are handed in; all of
+them where another feed process reads the stream by now, since it may have begun behind what was handed in.
+
+    killed between handing in and keeping   the next reader hands the same rows in again: no volume comes twice, since
+                                            it is that of the day so far
+    an answer of Redis lost, asked again    each batch is taken once, by its note `excel_taken`
 """
 
+import json
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import redis
 
@@ -19,10 +27,18 @@ from thor.leadership.lease import RedisLease
 from thor.marketdata import incidents, ingress, keys, poll
 from thor.marketdata.events import emit, warn
 from thor.marketdata.feeds.choice import venues_of
+from thor.marketdata.ingress_quotes import Batch
 from thor.marketdata.workbook import WorkbookAway
 
 #: How long a reader may take before another one may begin.
 LOCK_TIME: Final = timedelta(seconds=10)
+
+#: Seconds for which it is known that a batch was taken: longer than any client asks again.
+TAKEN_FOR: Final = 60
+
+_KEEP: Final = """
+if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('SET', KEYS[1], ARGV[1]) end
+"""
 
 _said = poll.Said()
 
@@ -33,7 +49,7 @@ def venues() -> tuple[str, ...]:
 
 
 def poll_workbook(*, market: str, at: datetime) -> dict[str, Any]:
-    """Read the workbook and append its quotes for the venue; return how many, and how many cells and rows were bad.
+    """Read the workbook, and append what is news of its quotes for the venue; return how much of each kind there was.
 
     Where nothing could be read, `waiting` says why in a sentence; the next poll tries again.
     """
@@ -56,12 +72,37 @@ def poll_workbook(*, market: str, at: datetime) -> dict[str, Any]:
 
 def _handed_in(client: redis.Redis, market: str, at: datetime, token: str) -> dict[str, Any]:
     reading = poll.read_workbook(at)
-    entry = ingress.append(client, market, reading.batch, held=(keys.EXCEL_LOCK, token))
+    reader = _reader(client, market)
+    news = reading.news(_rows_before(client, market, reader))
+    for number, batch in enumerate(poll.batches(news)):
+        _append(client, market, batch, token, f"{token}:{number}")
+    if news:
+        kept = json.dumps({"reader": reader, "rows": reading.rows})
+        client.register_script(_KEEP)(keys=[keys.excel_read(market), keys.EXCEL_LOCK], args=[kept, token])
     _said.say(reading.sheet)
     for trouble in reading.sheet.troubles:
         incidents.report(market, "bad_cell", trouble.symbol, source=poll.SOURCE, at=at, detail=trouble.text())
     _tell_back(client, market, at)
-    return {**reading.counts, "entry": entry}
+    return {**reading.counts, "news": len(news)}
+
+
+def _append(client: redis.Redis, market: str, batch: Batch, token: str, name: str) -> None:
+    try:
+        once = keys.excel_taken(name), TAKEN_FOR
+        ingress.append(client, market, batch, once=once, held=(keys.EXCEL_LOCK, token))
+    except ingress.AlreadyTaken:
+        return  # at a first try whose answer was lost
+
+
+def _rows_before(client: redis.Redis, market: str, reader: str) -> poll.Rows:
+    """Return what the rows said when they were handed in last to this reader of the stream."""
+    kept = json.loads(cast("bytes | None", client.get(keys.excel_read(market))) or "{}")
+    return kept["rows"] if kept.get("reader") == reader else {}
+
+
+def _reader(client: redis.Redis, market: str) -> str:
+    """Return which feed process reads the stream of a venue, or nothing where none does."""
+    return (cast("bytes | None", client.get(keys.feed_lease(market))) or b"").decode()
 
 
 def _tell_away(client: redis.Redis, market: str, at: datetime, reason: str) -> None:
