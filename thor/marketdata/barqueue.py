@@ -18,10 +18,11 @@ from typing import Any, cast
 import redis
 
 from thor.marketdata import keys
+from thor.marketdata.events import warn
 
 #: Bars in one batch.
 BATCH = 500
-#: Unreadable items that are kept to be looked at.
+#: Unreadable items that are kept to be looked at; older ones give way, and that is said.
 DEAD_KEPT = 10_000
 
 _TAKE = """
@@ -37,12 +38,14 @@ return {redis.call('INCR', number), 0, items}
 
 _SETTLE = """
 local processing, number, dead = KEYS[1], KEYS[2], KEYS[3]
-if redis.call('GET', number) ~= ARGV[1] then return 0 end
+if redis.call('GET', number) ~= ARGV[1] then return -1 end
 redis.call('LTRIM', processing, ARGV[2], -1)
 redis.call('INCR', number)
 for place = 4, #ARGV do redis.call('RPUSH', dead, ARGV[place]) end
-if #ARGV > 3 then redis.call('LTRIM', dead, -ARGV[3], -1) end
-return 1
+local over = redis.call('LLEN', dead) - ARGV[3]
+if over <= 0 then return 0 end
+redis.call('LTRIM', dead, -ARGV[3], -1)
+return over
 """
 
 
@@ -66,4 +69,7 @@ def settle(client: redis.Redis, venue: str, batch: Batch, dead: Sequence[bytes])
     """Take a stored batch off, and set the `dead` of its items aside; return False where another pass has done so."""
     names = [keys.processing(venue), keys.batch_number(venue), keys.dead(venue)]
     arguments: list[Any] = [batch.number, len(batch.items), DEAD_KEPT, *dead]
-    return bool(client.register_script(_SETTLE)(keys=names, args=arguments))
+    dropped = int(cast("int", client.register_script(_SETTLE)(keys=names, args=arguments)))
+    if dropped > 0:
+        warn("thor.bars.dead_dropped", venue=venue, items=dropped, kept=DEAD_KEPT)
+    return dropped >= 0

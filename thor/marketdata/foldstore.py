@@ -17,13 +17,14 @@ import redis
 from redis.client import Pipeline
 
 from thor.marketdata import keys, minutes, totals
+from thor.marketdata.events import warn
 from thor.marketdata.foldbook import Book, Place
 from thor.marketdata.minutes import MinuteTable
 from thor.markets.registry import UnknownMarket
 from thor.markets.sessions import sessions_of
 from thor.markets.store import CalendarUnavailable
 
-#: Marks that wait to be stored are kept for two days of data time; older ones give way.
+#: Marks that wait to be stored are kept for two days of data time; older ones give way, and that is said.
 MARKS_KEPT = 2880
 
 #: Per venue the session (open, close; ns) that was found last: a pass asks for each of its minutes.
@@ -67,9 +68,18 @@ def write(pipe: Pipeline, venue: str, book: Book) -> None:
     if book.closed:
         pipe.rpush(keys.closed_bars(venue), *book.closed)
     if book.marks:
-        pipe.zadd(keys.marks(venue), {mark: minute // 10**9 for minute, mark in book.marks})
-        pipe.zremrangebyrank(keys.marks(venue), 0, -MARKS_KEPT - 1)
-    pipe.execute()
+        _add_marks(pipe, keys.marks(venue), dict(book.marks))
+    *_, dropped = pipe.execute()
+    if book.marks and dropped:
+        warn("thor.marks.dropped", venue=venue, marks=dropped, kept=MARKS_KEPT)
+
+
+def _add_marks(pipe: Pipeline, key: str, marks: dict[int, bytes]) -> None:
+    """Add marks by their minutes (ns), each in the place of what another run has said of its minute."""
+    for minute in marks:
+        pipe.zremrangebyscore(key, minute // 10**9, minute // 10**9)
+    pipe.zadd(key, {mark: minute // 10**9 for minute, mark in marks.items()})
+    pipe.zremrangebyrank(key, 0, -MARKS_KEPT - 1)
 
 
 def session_open(venue: str, at: int) -> int | None:

@@ -166,6 +166,20 @@ def test_a_figure_that_the_table_cannot_hold_costs_that_bar_alone(
     assert "cannot hold" in caplog.text
 
 
+def test_dead_items_that_give_way_are_said(
+    store: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(barqueue, "DEAD_KEPT", 2)
+    push(store, b"1", b"2")
+    flush()
+    assert "thor.bars.dead_dropped" not in caplog.text
+    push(store, b"3")
+    flush()
+
+    assert store.lrange(keys.dead(VENUE), 0, -1) == [b"2", b"3"]
+    assert "thor.bars.dead_dropped venue=us_equities items=1 kept=2" in caplog.text
+
+
 def test_two_passes_at_once_store_a_batch_twice_and_settle_it_once(store: redis.Redis) -> None:
     push(store, bar(), b"no bar")
     first, second = barqueue.take(store, VENUE), barqueue.take(store, VENUE)

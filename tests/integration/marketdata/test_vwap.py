@@ -9,10 +9,10 @@ import redis
 
 from tests.integration.marketdata.conftest import ns, utc
 from tests.integration.marketdata.publishing import Script
-from thor.marketdata import keys, selectors
+from thor.marketdata import foldstore, keys, selectors
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.models import Instrument, VwapSample
-from thor.marketdata.services import vwap
+from thor.marketdata.services import intraday, vwap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,3 +97,34 @@ def test_rolling_and_session_prices_are_read_from_the_samples(store: redis.Redis
     assert selectors.rolling_vwap("SPY", minute(4), timedelta(minutes=1)) is None
     assert selectors.rolling_vwap("SPY", minute(5), timedelta(0)) is None
     assert selectors.rolling_vwap("IBM", minute(5)) is None
+
+
+@pytest.mark.parametrize("prices", [(99.0, 100.5), (100.5, 99.0)])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_of_two_marks_of_a_minute_the_later_run_stands(
+    store: redis.Redis, prices: tuple[float, float], at_once: bool
+) -> None:
+    script = Script(store)
+    for run, price in zip(("one", "two"), prices, strict=True):
+        script.run = run
+        script.send(T0 + MINUTE, ("SPY", T0, price, 10.0))
+        if not at_once:
+            intraday.step_once(market=VENUE, at=minute(0))
+    vwap.sample_minute(market=VENUE, at=minute(1))
+
+    assert stored() == [(minute(1), Decimal(str(prices[1])), Decimal(10))]
+
+
+def test_marks_that_give_way_are_said(
+    store: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(foldstore, "MARKS_KEPT", 3)
+    script = Script(store)
+    script.send(T0 + 3 * MINUTE, ("SPY", T0, 600.0, 1.0))
+    intraday.step_once(market=VENUE, at=minute(0))
+    assert "thor.marks.dropped" not in caplog.text
+    script.send(T0 + 5 * MINUTE)
+    intraday.step_once(market=VENUE, at=minute(0))
+
+    assert "thor.marks.dropped venue=us_equities marks=2 kept=3" in caplog.text
+    assert store.zcard(keys.marks(VENUE)) == 3
