@@ -1,7 +1,8 @@
 """Write what a captured session looked like at its close, and end what is still pending.
 
 Everything is written in one transaction, from bars and ticks that do not change any more; a second run writes the same.
-A trade that was decided stays decided, even where an override has moved the close before its touch.
+A trade that was decided stays decided, even where an override has moved the close before its touch. Where the close has
+moved back, the session is opened again: what its first close made neutral is pending, and judged by what came since.
 """
 
 import time
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from thor.marketdata import figures, spans, waiting
 from thor.marketdata.events import emit
@@ -27,6 +29,24 @@ class Ended:
     gaps: dict[str, int]
     is_complete: bool
     behind: list[str]
+
+
+def reopen_if_moved(captured: SessionCapture, closes_at: datetime) -> bool:
+    """Open a session again that was closed before `closes_at`; say whether it was.
+
+    Reading begins anew where everything had been judged: the marks have passed ticks that did not count then.
+    """
+    with transaction.atomic():
+        now = SessionCapture.objects.select_for_update().get(pk=captured.pk)
+        if now.closed_at is None or now.closed_at >= closes_at:
+            return False
+        entered = Q(entry__isnull=False, target_high__isnull=False, target_low__isnull=False)
+        now.rows.filter(entered, outcome=Outcome.NEUTRAL, touched="").update(outcome=Outcome.PENDING)
+        now.closed_at, now.incomplete, now.grading = None, False, {}
+        now.graded_until = None if now.graded_until is None else min(now.graded_until, closes_at)
+        now.save(update_fields=["closed_at", "incomplete", "grading", "graded_until"])
+    captured.refresh_from_db()
+    return True
 
 
 def end_grading(captured: SessionCapture, closes_at: datetime, patience: timedelta) -> Ended:

@@ -129,9 +129,10 @@ def _watch(row: Capture, symbol: str) -> Watch:
 def _look(session: SessionCapture, watches: Mapping[str, Sequence[Watch]], closes_at: datetime, found: Graded) -> _Look:
     """Read each venue's stream from its mark on and judge what was read."""
     start, end = _nanoseconds(session.captured_at), _nanoseconds(closes_at)
+    unjudged = max(start, _nanoseconds(session.graded_until)) if session.graded_until else start
     judged, is_last, found.waiting = {}, True, []
     for venue, mine in watches.items():
-        mark = _mark(session, venue, start, found)
+        mark = _mark(session, venue, unjudged)
         if mark is None:
             found.waiting.append(venue)
             continue
@@ -152,8 +153,8 @@ def _judged(venue: str, mark: Mark, watches: Sequence[Watch], start: int, end: i
         count *= 4
 
 
-def _mark(session: SessionCapture, venue: str, start: int, found: Graded) -> Mark | None:
-    """Return where reading goes on: where the last pass ended, or at the first pass a little before the capture."""
+def _mark(session: SessionCapture, venue: str, start: int) -> Mark | None:
+    """Return where reading goes on: where the last pass ended, or a little before what has not been judged yet."""
     known = session.grading.get(venue)
     if known is not None:
         return Mark(**known)

@@ -26,10 +26,13 @@ from tests.integration.marketdata.opening import (
 from tests.integration.marketdata.publishing import Script
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.models import Backtest, Capture, SessionCapture, TwentyFourHour
-from thor.marketdata.services.market_close_capture import capture_close
+from thor.marketdata.services import intraday
+from thor.marketdata.services.market_close_capture import capture_close, settle_before
+from thor.marketdata.services.market_metrics import update_market_metrics
 from thor.marketdata.services.market_open_capture import capture_open
 from thor.marketdata.services.market_open_grading import grade_open
 from thor.marketdata.services.preopen_backtest import store_track_records
+from thor.marketdata.services.rolling_24h import update_rolling_24h
 from thor.markets import registry
 from thor.markets.models import Market, Override, Transition
 
@@ -200,7 +203,41 @@ def test_a_close_that_was_moved_back_after_it_was_captured_is_captured_again(scr
     script.append(quotes(T1 + 60 * MINUTE, around("SPY", T1 + MINUTE, 107.0)))
 
     assert close(CLOSE + timedelta(hours=1))["at"] == "2026-03-02T22:00:00+00:00"
-    assert (row("SPY").session_close, row("SPY").outcome) == (107, "NEUTRAL")
+    assert (row("SPY").session_close, row("SPY").outcome, row("IBM").outcome) == (107, "WORKED", "NEUTRAL")
+
+
+@pytest.mark.parametrize("graded", [True, False])
+def test_a_close_that_an_override_brought_forward_for_a_while_is_captured_again_before_the_next_open(
+    script: Script, graded: bool
+) -> None:
+    noon = utc("2026-03-02T17:00")
+    override(close="12:00")
+    early = quotes(ns("2026-03-02T18:00"), around("SPY", T0 + MINUTE, 104.0), around("IBM", ns("2026-03-02T17:30"), 90))
+    script.append(early)
+    capture_close(market="usa", at=noon, session_date=DAY, patience=NOW)
+    assert (outcomes()["SPY"], outcomes()["IBM"], row("SPY").close_24h) == ("NEUTRAL", "NEUTRAL", 104)
+    Override.objects.all().delete()
+    registry.forget()
+
+    script.append(quotes(ns("2026-03-02T19:00"), around("SPY", ns("2026-03-02T18:30"), 106.0)))
+    afternoon: dict[str, Any] = {"market": "usa", "at": utc("2026-03-02T19:00"), "session_date": DAY}
+    if graded:
+        assert grade_open(**afternoon)["decided"] == {"SPY": "WORKED", "IBM": "WORKED"}
+        intraday.step_once(market="us_equities", at=afternoon["at"])
+        assert update_market_metrics(**afternoon)["rows"] == 2
+        assert (row("SPY").session_high, row("IBM").session_low) == (106, 90)
+    script.append(quotes(T1, around("SPY", T1 - SECOND, 105.0)))
+    following = {"at": utc("2026-03-03T14:29"), "session_date": date(2026, 3, 3)}
+    told = store_track_records(market="usa", **following)
+    update_rolling_24h(market="us_equities", at=following["at"])
+
+    assert told["settled"]["2026-03-02"]["at"] == CLOSE.isoformat()
+    assert SessionCapture.objects.get().closed_at == CLOSE
+    assert (outcomes()["SPY"], outcomes()["IBM"]) == ("WORKED", "WORKED")
+    assert row("SPY").touched_at == utc("2026-03-02T18:30")
+    assert (row("SPY").session_close, row("SPY").session_high, row("SPY").close_24h) == (105, 106, 105)
+    assert Backtest.objects.get(symbol="SPY").figures["buy_worked"] == 1
+    assert "settled" not in store_track_records(market="usa", **following)
 
 
 def test_a_session_that_is_called_off_ends_with_that_bell(script: Script) -> None:
@@ -230,6 +267,7 @@ def test_a_market_without_close_capture_ends_its_grades_only(script: Script) -> 
 
     assert close() == {"at": CLOSE.isoformat(), "decided": {"SPY": "NEUTRAL", "IBM": "NEUTRAL"}}
     assert (row("SPY").session_close, SessionCapture.objects.get().closed_at) == (None, None)
+    assert settle_before(market="usa", session_date=DAY + timedelta(days=1)) == {}
 
 
 def test_a_half_day_closes_at_its_own_bell(store: redis.Redis) -> None:
@@ -286,3 +324,16 @@ def test_the_capture_keeps_the_record_that_was_stored_before_it(script: Script) 
     assert (row("SPY").number, row("SPY").backtest["buy_worked"]) == (2, 1)
     assert len(row("IBM").backtest) == 17
     assert row("TOTAL").backtest["hold"] == 1
+
+
+@pytest.mark.parametrize("is_stored_before", [True, False])
+def test_the_record_of_a_capture_does_not_depend_on_the_job_before_it(script: Script, is_stored_before: bool) -> None:
+    following, at = date(2026, 3, 3), ns("2026-03-03T14:30")
+    if is_stored_before:
+        store_track_records(market="usa", at=utc("2026-03-03T14:29"), session_date=following)
+    script.append(quotes(T1, around("SPY", T0 + SECOND, 106.0)))
+    script.append(quotes(at, around("SPY", at - SECOND, 103.0)))
+
+    capture_open(market="usa", at=utc("2026-03-03T14:30"), session_date=following, patience=NOW)
+
+    assert (row("SPY").number, row("SPY").backtest["buy_worked"]) == (2, 1)

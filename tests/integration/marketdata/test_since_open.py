@@ -164,6 +164,21 @@ def test_minutes_that_have_left_the_fold_count_once(script: Script):
     assert metrics()[:2] == (135, 100)
 
 
+def test_a_new_run_of_the_feed_takes_nothing_back(script: Script):
+    opened(script, SPY=100.0)
+    for second, price in ((1, 105.0), (2, 99.0)):
+        at = trade(script, second, price)
+    for update in BOTH:
+        update(at=at, **USA)
+
+    script.run = "two"
+    at = trade(script, 70, 104.0)
+    for update in BOTH:
+        update(at=at, **USA)
+
+    assert (row("SPY").session_volume, *metrics()[:2]) == (30, 105, 99)
+
+
 @pytest.mark.parametrize("update", BOTH)
 def test_after_the_close_was_captured_nothing_changes(script: Script, update: Callable[..., dict[str, Any]]):
     opened(script, SPY=100.0)

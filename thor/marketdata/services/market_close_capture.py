@@ -2,7 +2,7 @@
 
 nobody captured the open        waiting for capture: what was not captured is not made up afterwards
 the feed is behind              what is there is written, incomplete; pending rows wait; a later run completes it
-the close was moved             a close that comes later is captured again; what was decided stays decided
+the close was moved             it is captured again, here or before the next open; what was touched stays decided
 the session was called off      it closed with the bell that called it off
 a session before is not closed  it is closed first, here and in the minute before the next open
 """
@@ -10,10 +10,8 @@ a session before is not closed  it is closed first, here and in the minute befor
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Q
-
 from thor.marketdata.bells import close_of, session_on
-from thor.marketdata.models import SessionCapture
+from thor.marketdata.models import Outcome, SessionCapture
 from thor.marketdata.waiting import PATIENCE
 from thor.markets.registry import market as market_of
 
@@ -37,17 +35,24 @@ def capture_close(
 
 
 def settle_before(*, market: str, session_date: date, at: datetime | None = None) -> dict[str, Any]:
-    """Close the sessions before a date that are not closed, or not completely; return what was done, by date."""
-    left = SessionCapture.objects.filter(
-        Q(closed_at=None) | Q(incomplete=True),
-        market=market,
-        session_date__lt=session_date,
-        session_date__gte=session_date - REACH,
+    """Close the sessions before a date that are not closed as they should be; return what was done, by date."""
+    near = SessionCapture.objects.filter(
+        market=market, session_date__lt=session_date, session_date__gte=session_date - REACH
     )
     return {
         captured.session_date.isoformat(): _close(captured, at, timedelta(0))
-        for captured in left.order_by("session_date")
+        for captured in near.order_by("session_date")
+        if not _is_settled(captured)
     }
+
+
+def _is_settled(captured: SessionCapture) -> bool:
+    """Say whether a session is closed completely, and when the calendar says by now."""
+    closes_at = close_of(captured)
+    if _wanted(captured.market):
+        return captured.closed_at == closes_at and not captured.incomplete
+    is_judged = captured.graded_until is not None and captured.graded_until >= closes_at
+    return is_judged and not captured.rows.filter(outcome=Outcome.PENDING).exists()
 
 
 def _close(captured: SessionCapture, at: datetime | None, patience: timedelta) -> dict[str, Any]:
@@ -59,6 +64,7 @@ def _close(captured: SessionCapture, at: datetime | None, patience: timedelta) -
         return {"waiting": "close"}
     if captured.closed_at == closes_at and not captured.incomplete:
         return {"already": closes_at.isoformat()}
+    closing.reopen_if_moved(captured, closes_at)
     ended = closing.end_grading(captured, closes_at, patience)
     incomplete = bool(ended.behind) or not ended.is_complete
     found: dict[str, Any] = {"at": closes_at.isoformat()}

@@ -4,20 +4,21 @@
     the feed has not reached the open           waiting: the passes of grading capture as soon as it has
     the run fails, or is killed                 its wish is in the database: those passes capture a minute later
     the feed was not running at the open        captured by the first prices after it, and late
+    the session before is not settled           it is settled first, as the track record counts it
     an instrument has no price                  a row without a signal, neutral
     an instrument cannot be written             named in `failed`; the others are captured
 
 The figures go by data time: captured at the bell or an hour later, from samples of the same minute, they are the same.
 """
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from thor.marketdata import awaiting
 from thor.marketdata.bells import session_on
 from thor.marketdata.events import emit
-from thor.marketdata.models import TOTAL, Backtest, Instrument, SessionCapture
+from thor.marketdata.models import TOTAL, Instrument, SessionCapture
+from thor.marketdata.services.market_close_capture import settle_before
 from thor.marketdata.waiting import PATIENCE
 from thor.markets.registry import market as market_of
 from thor.timing.session import Session
@@ -72,7 +73,10 @@ def _once(market: str, session: Session, patience: timedelta) -> dict[str, Any]:
 def _capture(market: str, session: Session, instruments: list[Instrument], patience: timedelta) -> dict[str, Any]:
     # Here, not above: a process that only knows of the job needs neither the kernels nor what they bring.
     from thor.marketdata import capturing, closes, context, opens
+    from thor.marketdata.backtests import track_records
 
+    # First: the record counts what is settled, and the passes of the fold below let go of ticks that it is settled by.
+    settle_before(market=market, session_date=session.date)
     venues = {row.venue for row in instruments}
     moment = opens.moment_of(venues, session.open, session.close, patience=patience)
     if isinstance(moment, opens.NotYet):
@@ -85,22 +89,12 @@ def _capture(market: str, session: Session, instruments: list[Instrument], patie
         samples=samples,
         previous_closes=closes.previous_closes(instruments, moment.at),
         context=context.day_and_year_context(instruments, moment.at, prices),
-        records=_records(market, session, [*(row.symbol for row in instruments), TOTAL]),
+        records=track_records(market, session.open, [*(row.symbol for row in instruments), TOTAL]),
     )
     captured = capturing.write_session(market, session, material)
     if captured is None:
         return {"already": moment.at.isoformat()}
     return _told(captured, material)
-
-
-def _records(market: str, session: Session, symbols: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return the track records as they were stored before this open, computed where they were not."""
-    from thor.marketdata.backtests import track_records
-
-    stored = Backtest.objects.filter(market=market, session_date=session.date, as_of=session.open)
-    found = dict(stored.values_list("symbol", "figures"))
-    missing = [symbol for symbol in symbols if symbol not in found]
-    return {**found, **(track_records(market, session.open, missing) if missing else {})}
 
 
 def _told(captured: Any, material: Any) -> dict[str, Any]:

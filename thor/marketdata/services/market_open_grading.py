@@ -2,6 +2,7 @@
 
 no capture yet                  waiting: one that a run was asked for and did not make is tried again here
 nothing pending                 nothing is read
+closed, and the close has moved opened again: what the first close made neutral is judged on
 the feed is behind              judged as far as it has promised; the next pass goes on from there
 ticks are missing               `gaps`, and the event thor.grading.gap
 """
@@ -22,9 +23,19 @@ def grade_open(*, market: str, at: datetime, session_date: date | None = None) -
     captured = SessionCapture.objects.filter(market=market, session_date=session.date).first()
     if captured is None:
         return switched_off(market) or capture_if_awaited(market=market, at=at, session_date=session.date)
+    _reopen(captured)
     if not captured.rows.filter(outcome=Outcome.PENDING).exists():
         return {"pending": 0}
     return told(captured)
+
+
+def _reopen(captured: SessionCapture) -> None:
+    """Open a session again that was closed too early, by what the calendar says now."""
+    closes_at = close_of(captured) if captured.closed_at else None
+    if captured.closed_at and closes_at and captured.closed_at < closes_at:
+        from thor.marketdata.closing import reopen_if_moved  # here: it brings the kernels
+
+        reopen_if_moved(captured, closes_at)
 
 
 def told(captured: SessionCapture) -> dict[str, Any]:
