@@ -18,6 +18,7 @@ from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest
 from thor.marketdata.feeds.push import GRACE, PushFeed
 from thor.marketdata.ingress_quotes import MOST_BYTES
 from thor.marketdata.models import FeedIncident
+from thor.marketdata.publisher import Begin, Publisher
 from thor.marketdata.symbols import ALIASES
 
 VENUE = "globex"
@@ -252,6 +253,36 @@ def test_quotes_that_went_before_they_were_read_are_an_incident(
         feed.read(START + 2 * SECOND, START + 5 * SECOND)
 
     assert [(one.kind, one.count) for one in FeedIncident.objects.all()] == [("overflow", 1)]
+
+
+def test_quotes_that_a_feed_begins_behind_are_an_incident(redis_client: redis.Redis) -> None:
+    """Given a feed that was away for an hour, and begins at the present again."""
+    away = START
+    first = Publisher(PushFeed(VENUE, dict(ALIASES)), redis_client, "first", Begin("x", at=away - SECOND))
+    push(redis_client, away, {"symbol": "ES", "last": 6000})
+    first.turn(away + 2 * SECOND, quiet=0)
+    first.stop()
+    for number in range(120):
+        push(redis_client, away + (10 + number) * SECOND, {"symbol": "ES", "last": 6000})
+
+    later = away + 3600 * SECOND
+    second = Publisher(PushFeed(VENUE, dict(ALIASES)), redis_client, "second", Begin("x"))
+    for number in range(3):
+        second.turn(later + number * SECOND, quiet=0)
+
+    assert [(one.kind, one.count) for one in FeedIncident.objects.all()] == [("lost", 120)]
+    assert "120 batches were handed in while no feed read them" in FeedIncident.objects.get().detail
+
+
+def test_a_feed_that_goes_on_where_another_stopped_skips_nothing(redis_client: redis.Redis) -> None:
+    for number in range(20):
+        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": 6000})
+    for number in range(5):
+        one = Publisher(PushFeed(VENUE, dict(ALIASES)), redis_client, f"{number}", Begin("x", at=START))
+        one.turn(START + 4 * number * SECOND + SECOND, quiet=0)
+        one.stop()
+
+    assert not FeedIncident.objects.exists()
 
 
 @pytest.mark.parametrize("open_feeds", [push_feed.open_feeds, excel.open_feeds])

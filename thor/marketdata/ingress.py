@@ -28,7 +28,9 @@ import redis
 
 from thor.errors import ThorError
 from thor.marketdata import keys
+from thor.marketdata.feeds.choice import PUSHED
 from thor.marketdata.ingress_quotes import MOST_BYTES, BadBatch, Batch, judge
+from thor.marketdata.stream import position
 
 #: Entries that are kept at most, and for how long (ms) what was read stays to be looked at.
 MOST_ENTRIES: Final = 10_000
@@ -134,6 +136,12 @@ def received(client: redis.Redis, venue: str, since: int, until: int, *, after: 
     arguments = [since // _MS, -(-until // _MS), KEPT_MS, after, AT_ONCE]
     answer = client.register_script(_READ)(keys=[keys.push(venue)], args=arguments)
     return Received(cast("list[Any]", answer), since)
+
+
+def is_read(client: redis.Redis, venue: str) -> bool:
+    """Say whether a feed process publishes what is handed in for a venue, whatever THOR_FEED says here."""
+    known = position(client, venue) if client.exists(keys.feed_lease(venue)) else None
+    return known is not None and known.run in [f"{feed.upper()}:{venue}" for feed in PUSHED]
 
 
 def waiting(client: redis.Redis, venue: str, since: int, until: int) -> int:

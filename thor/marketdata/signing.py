@@ -4,7 +4,14 @@
     Thor-Timestamp: 1772461800.250                  seconds since 1970, with decimals
     Thor-Signature: hex(HMAC-SHA256(key, "1772461800.250" + "." + "globex" + "." + body))
 
-A signature is valid for VALID_FOR seconds around its time, and once: it is remembered for as long as it would be valid.
+A signature is valid for VALID_FOR seconds around its time. What may count once is said by `once_of`: a batch whose
+quotes all have times of their own is the same batch under whatever signature it comes, one without is known by its
+signature alone, since a price that comes twice is no mistake.
+
+    sender: batch, signed 10:00:00 -> taken, the answer is lost
+            the same batch, signed 10:01:10 -> taken already, although nobody has seen this signature
+
+It is remembered for the quarter of an hour in which bars can be amended, longer than any signature is valid.
 """
 
 import hashlib
@@ -19,8 +26,8 @@ TIMESTAMP: Final = "Thor-Timestamp"
 SIGNATURE: Final = "Thor-Signature"
 #: Seconds before and after its timestamp in which a signature is good.
 VALID_FOR: Final = 60
-#: Seconds for which one that was used is remembered: from one end of that time to the other.
-REMEMBERED_FOR: Final = 2 * VALID_FOR + 1
+#: Seconds for which a batch that was taken is remembered.
+REMEMBERED_FOR: Final = 15 * 60
 
 
 class BadSignature(ThorError):
@@ -30,6 +37,11 @@ class BadSignature(ThorError):
 def sign(key: str, timestamp: str, venue: str, body: bytes) -> str:
     """Return the signature of a body for a venue at a time."""
     return hmac.new(key.encode(), f"{timestamp}.{venue}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def once_of(venue: str, body: bytes, signature: str, *, timed: bool) -> str:
+    """Return by what a batch is known again: by venue and body where all its quotes have times (`timed`)."""
+    return hashlib.sha256(f"{venue}.".encode() + body).hexdigest() if timed else signature
 
 
 def check(key: str, timestamp: str, signature: str, venue: str, body: bytes, *, now: float) -> None:

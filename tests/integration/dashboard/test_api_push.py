@@ -11,7 +11,9 @@ from django.test import Client
 from tests.integration.dashboard.rows import TUESDAY, make_person
 from thor.env import Env
 from thor.marketdata import ingress, keys
+from thor.marketdata.feeds.push import PushFeed
 from thor.marketdata.ingress_quotes import MOST_BYTES
+from thor.marketdata.publisher import Begin, Publisher
 from thor.marketdata.signing import REMEMBERED_FOR, sign
 from thor.timing import ManualClock
 
@@ -29,8 +31,9 @@ def _key(monkeypatch: pytest.MonkeyPatch, clock: ManualClock, redis_client: redi
     with_key(monkeypatch, KEY)
 
 
-def with_key(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    monkeypatch.setattr("thor.dashboard.api.push.env", lambda: Env(_env_file=None, THOR_PUSH_KEY=key))
+def with_key(monkeypatch: pytest.MonkeyPatch, key: str, feed: str = "globex=push") -> None:
+    settings = Env(_env_file=None, THOR_PUSH_KEY=key, THOR_FEED=feed)
+    monkeypatch.setattr("thor.dashboard.api.push.env", lambda: settings)
 
 
 def signed(body: bytes, *, at: str = f"{NOW:.3f}", venue: str = "globex", key: str = KEY) -> dict[str, str]:
@@ -167,10 +170,77 @@ def test_a_signature_is_used_once(redis_client: redis.Redis) -> None:
     assert first.status_code == 200
     for answer in (again, upper):
         assert (answer.status_code, answer["Thor-Push"]) == (401, "taken")
-        assert "was taken already; sign each batch anew" in answer.json()["error"]
+        assert "was taken already; sign each batch anew, and give its quotes times" in answer.json()["error"]
     assert pushed(redis_client) == ["/ES"]
     remembered = redis_client.ttl(keys.push_taken(headers["Thor-Signature"]))
     assert REMEMBERED_FOR - 30 < remembered <= REMEMBERED_FOR
+
+
+def test_a_batch_with_times_is_taken_once_under_whatever_signature(redis_client: redis.Redis) -> None:
+    body = json.dumps({"quotes": [{**GOOD, "at": "2026-03-02T14:30:00.250001Z"}]}).encode()
+    other = body.replace(b"250001", b"250002")
+    sent = [(body, NOW), (body, NOW + 30), (other, NOW + 30)]
+    headers = [signed(one, at=f"{at:.3f}") for one, at in sent]
+
+    answers = [
+        post(body=one, **{name.replace("-", "_"): value for name, value in head.items()})
+        for (one, _), head in zip(sent, headers, strict=True)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 401, 200]
+    assert answers[1]["Thor-Push"] == "taken"
+    (longest, _) = sorted(redis_client.ttl(name) for name in redis_client.keys("thor:push:taken:*"))
+    assert 870 < longest <= 900, "as long as bars can be amended"
+
+
+def test_prices_without_times_may_come_again_under_another_signature(redis_client: redis.Redis) -> None:
+    body = json.dumps({"quotes": [GOOD]}).encode()
+
+    for off in (0, 1):
+        headers = signed(body, at=f"{NOW + off:.3f}")
+        assert post(body=body, **{k.replace("-", "_"): v for k, v in headers.items()}).status_code == 200
+
+    assert pushed(redis_client) == ["/ES", "/ES"]
+
+
+@pytest.mark.parametrize(
+    ("feed", "status"),
+    [
+        ("simulated", 409),
+        ("alpaca", 409),
+        ("crypto=push,globex=replay", 409),
+        ("crypto=push", 409),
+        ("push", 200),
+        ("crypto=alpaca, globex=Excel", 200),
+    ],
+)
+def test_what_nobody_would_read_is_not_taken(
+    feed: str, status: int, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+) -> None:
+    with_key(monkeypatch, KEY, feed)
+
+    answer = post()
+
+    assert answer.status_code == status
+    assert len(pushed(redis_client)) == (status == 200)
+    if status == 409:
+        sentence = "No feed reads what is pushed for globex; add globex=push to THOR_FEED, and start the feed again."
+        assert answer.json() == {"error": sentence}
+
+
+def test_a_feed_process_that_was_told_by_its_command_line_counts(
+    monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+) -> None:
+    with_key(monkeypatch, KEY, "simulated")
+    seconds, _ = redis_client.time()
+    publisher = Publisher(PushFeed("globex", {}), redis_client, "here", Begin("PUSH:globex"))
+    publisher.turn((seconds - 5) * 10**9)
+    publisher.turn((seconds - 3) * 10**9, quiet=0)
+
+    running = post().status_code
+    publisher.stop()
+
+    assert (running, post().status_code) == (200, 409)
 
 
 def test_without_a_key_everything_is_refused(monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis) -> None:
@@ -233,7 +303,7 @@ def test_the_document_describes_it() -> None:
     operation = document["paths"]["/api/v1/push/{venue}"]["post"]
     assert operation["security"] == [{"Signed": []}]
     assert document["components"]["securitySchemes"]["Signed"]["name"] == "Thor-Signature"
-    assert set(operation["responses"]) == {"200", "400", "401", "404", "413", "503"}
+    assert set(operation["responses"]) == {"200", "400", "401", "404", "409", "413", "503"}
     names = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["quotes"]["items"]
     assert {"symbol", "at", "last", "volume", "previous_close", "low_52w"} <= set(names["properties"])
     assert [one["name"] for one in operation["parameters"]] == ["venue", "Thor-Timestamp"]

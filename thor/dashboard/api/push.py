@@ -1,16 +1,17 @@
-"""Take quotes from other processes over HTTP: signed, once, and judged one by one.
+"""Take quotes from other processes over HTTP: signed, each batch once, and judged one by one.
 
 | status | when                                                                                        |
 |--------|---------------------------------------------------------------------------------------------|
 | 200    | at least one quote was taken; `refused` says which were not, and why                        |
 | 400    | no batch of quotes, or none that can be used                                                |
-| 401    | no key is set here, no right signature, one of another time, or one that was used before    |
+| 401    | no key is set here, no right signature, one of another time, or a batch that was taken      |
 | 404    | the signature is right, and there is no such venue                                          |
+| 409    | no feed here reads what is pushed for that venue                                            |
 | 413    | more than 256 kB                                                                            |
 | 503    | Redis or the database does not answer: the batch was not taken, send it again               |
 
-A repeated signature is answered 401 with the header `Thor-Push: taken`: the batch is in, and a sender that did not hear
-the first answer need not send it again.
+A batch that comes again is answered 401 with the header `Thor-Push: taken`: it is in, and a sender that did not hear
+the first answer need not send it again. By what a batch is known again is said in `signing`.
 """
 
 from http import HTTPStatus
@@ -28,6 +29,7 @@ from thor.dashboard.api.troubles import Trouble, trouble
 from thor.dashboard.now import read_now
 from thor.env import env
 from thor.marketdata import ingress, keys, signing
+from thor.marketdata.feeds.choice import is_pushed
 from thor.marketdata.ingress_quotes import AMOUNTS, FIELDS, MOST_BYTES, MOST_QUOTES, BadBatch, Batch
 from thor.marketdata.ingress_quotes import judge as judged
 from thor.markets.models import Market
@@ -35,7 +37,7 @@ from thor.markets.registry import UnknownMarket, market
 
 router = Router()
 
-#: Says that a batch whose signature was used before is in.
+#: Says that a batch that comes again is in.
 TAKEN: Final = "Thor-Push"
 
 
@@ -69,7 +71,7 @@ class Signed(APIKeyHeader):
     param_name = signing.SIGNATURE
     openapi_description = (
         "Hex of HMAC-SHA256, with THOR_PUSH_KEY, over the timestamp as sent, a full stop, the venue, a full stop, and "
-        "the body. Valid within 60 s of the timestamp, and once."
+        "the body. Valid within 60 s of the timestamp."
     )
 
     def authenticate(self, request: HttpRequest, key: str | None) -> str:
@@ -125,7 +127,7 @@ _EXTRA: Final = {
         },
     ],
 }
-_ANSWERS: Final = {200: PushAnswer, 400: NothingTaken, 401: Trouble, 404: Trouble, 413: Trouble, 503: Trouble}
+_ANSWERS: Final = {200: PushAnswer, 400: NothingTaken, **dict.fromkeys((401, 404, 409, 413, 503), Trouble)}
 
 
 @router.post("/push/{venue}", auth=Signed(), response=_ANSWERS, tags=["push"], openapi_extra=_EXTRA)
@@ -133,6 +135,10 @@ def push_quotes(request: HttpRequest, venue: str) -> Any:
     """Hand in quotes of a venue, for the feeds `push` and `excel`: a bad quote costs that quote alone."""
     if market(venue).role != Market.Role.VENUE:
         raise UnknownMarket(f"{venue} is no venue; quotes are of the market on which an instrument trades.")
+    if not is_pushed(env().feed, venue) and not ingress.is_read(redis_client(), venue):
+        raise HttpError(
+            409, f"No feed reads what is pushed for {venue}; add {venue}=push to THOR_FEED, and start the feed again."
+        )
     try:
         batch = judged(request.body)
     except BadBatch as error:
@@ -146,16 +152,19 @@ def push_quotes(request: HttpRequest, venue: str) -> Any:
 
 def _taken(request: HttpRequest, venue: str, batch: Batch, refused: list[RefusedQuote]) -> Any:
     signature: str = request.auth  # type: ignore[attr-defined]
-    once = keys.push_taken(signature), signing.REMEMBERED_FOR
+    timed = all(quote.at is not None for quote in batch.quotes)
+    once = keys.push_taken(signing.once_of(venue, request.body, signature, timed=timed)), signing.REMEMBERED_FOR
     try:
         entry = ingress.append(redis_client(), venue, batch, once=once)
     except ingress.AlreadyTaken:
         return _again()
+    except BadBatch as error:  # figures written out, it is larger than it was sent
+        raise HttpError(413, str(error)) from None
     return PushAnswer(accepted=len(batch.quotes), refused=refused, entry=entry)
 
 
 def _again() -> HttpResponse:
-    sentence = "This batch was taken already; sign each batch anew, with a timestamp that has decimals."
+    sentence = "This batch was taken already; sign each batch anew, and give its quotes times to the microsecond."
     return trouble(sentence, HTTPStatus.UNAUTHORIZED, {TAKEN: "taken"})
 
 

@@ -1,5 +1,10 @@
 """Read THOR_FEED: one feed for all venues, or one a venue (pure, and cheap to import)."""
 
+from typing import Final
+
+#: The feeds that read what other processes hand in.
+PUSHED: Final = ("push", "excel")
+
 
 def feed_of_all(choice: str) -> str | None:
     """Return the name of the feed that serves every venue, or None where the choice is a list by venue."""
@@ -17,6 +22,13 @@ def venues_of(choice: str, name: str) -> tuple[str, ...]:
     if feed_of_all(choice) is not None:
         return ()
     return tuple(dict.fromkeys(venue for venue, feed in feeds_by_venue(choice) if feed == name))
+
+
+def is_pushed(choice: str, venue: str) -> bool:
+    """Say whether the feed of a venue reads what other processes hand in."""
+    of_all = feed_of_all(choice)
+    names = [of_all] if of_all is not None else [name for one, name in feeds_by_venue(choice) if one == venue]
+    return any(name in PUSHED for name in names)
 
 
 def _name(text: str) -> str:

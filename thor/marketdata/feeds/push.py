@@ -32,7 +32,7 @@ import redis
 from thor import failpoints
 from thor.connections import redis_client
 from thor.env import env
-from thor.marketdata import incidents, ingress
+from thor.marketdata import incidents, ingress, stream
 from thor.marketdata.events import warn
 from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest
 from thor.marketdata.ingress_quotes import BadBatch, RawQuote, Refusal
@@ -89,8 +89,11 @@ class PushFeed:
         """Return the ticks that fell due in [since, until), up to GRACE before now; late ones have an older time."""
         if until <= since:
             return empty(watermark=since, source=self._said)
+        client = self._client or redis_client()
+        if not self._from <= since <= self._reached:
+            self._tell_skipped(client, since)
         self._forget(since)
-        reached = self._take_in(self._client or redis_client(), since, until)
+        reached = self._take_in(client, since, until)
         promised = max(since, min(until, reached - GRACE))
         due, promised = _portion(self._due(since, promised), promised)
         failpoints.reach("pushread")
@@ -181,6 +184,18 @@ class PushFeed:
         text = f"more than {ingress.MOST_ENTRIES} batches waited for the feed; send larger batches, or keep it running"
         warn("thor.push.overflow", venue=self.venue, reason=text)
         self._report("overflow", since, 1, text)
+
+    def _tell_skipped(self, client: redis.Redis, since: int) -> None:
+        """Report what was handed in, and is not read by anybody: this feed begins behind it."""
+        known = stream.position(client, self.venue)
+        read_until = max(known.watermark if known is not None else 0, self._reached - GRACE)
+        count = ingress.waiting(client, self.venue, read_until, since) if read_until < since else 0
+        if count:
+            text = (
+                f"{count} batches were handed in while no feed read them, too long ago to be published; keep it running"
+            )
+            warn("thor.push.skipped", venue=self.venue, batches=count, reason=text)
+            self._report("lost", since, count, text)
 
     def _report(self, kind: str, at: int, count: int, detail: str, symbol: str = "") -> None:
         when = datetime.fromtimestamp(at // 1000 / 1e6, UTC)
