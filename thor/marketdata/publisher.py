@@ -175,6 +175,7 @@ class Publisher:
             quotes=self._snapshots.update(good, getattr(self.feed, "reference", None)),
             held=judged.held,
             ticked=_newest(good, None if same else self._since),
+            began=self._since,
         )
         self._since = batch.watermark
         judged.findings += ahead

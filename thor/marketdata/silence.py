@@ -6,11 +6,12 @@ What a reader sees of a venue that is open                              silent s
     the watermark moves, and no tick has come for THOR_FEED_SILENCE     the newest tick
     (ten times as long outside the venue's regular hours): the source
     is connected and mute, or away
-    ticks come, but none of a symbol of the ribbon or of the captures,  the symbol's newest tick
-    for twenty times THOR_FEED_SILENCE in regular hours
+    ticks come, but none of a symbol of the ribbon or of the captures,  the symbol's newest tick, or the begin of the
+    for twenty times THOR_FEED_SILENCE in regular hours                 run where it never had one
 
 Time in which the venue was closed does not count, so a venue that has just opened is given its time. A venue that no
-feed has ever published is not silent, it is absent: `silences` leaves it out, and `is_silent` refuses it all the same.
+feed has ever published is not silent, it is absent: `silences` leaves it out, and `is_silent` refuses it all the same;
+so it does a symbol of which nothing has come yet.
 
 Why other symbols have no limit: a share that nobody trades for an hour is nothing unusual, and an alarm for it would
 teach people to ignore the others. Eleven futures and the ribbon trade every few seconds; ten minutes without even a
@@ -57,11 +58,12 @@ class FeedSilent:
 
 @dataclass(frozen=True, slots=True)
 class _Published:
-    """What the publisher of a venue wrote last: source, watermark, and the time of the newest tick."""
+    """What the publisher of a venue wrote last: source, watermark, the newest tick's time, when its run began."""
 
     source: str
     watermark: datetime
     ticked: datetime
+    began: datetime
 
 
 def silences(at: datetime, venues: Iterable[str] | None = None) -> list[FeedSilent]:
@@ -71,7 +73,7 @@ def silences(at: datetime, venues: Iterable[str] | None = None) -> list[FeedSile
         published = _published(venue)
         if published is not None:
             silent = _of_venue(venue, published, at)
-            found += [silent] if silent else _of_symbols(venue, at)
+            found += [silent] if silent else _of_symbols(venue, published, at)
     return found
 
 
@@ -82,7 +84,9 @@ def is_silent(venue: str, at: datetime, symbol: str = "") -> bool:
         return True
     if _of_venue(venue, published, at) is not None:
         return True
-    return bool(symbol) and any(one.symbol == symbol for one in _of_symbols(venue, at))
+    if not symbol:
+        return False
+    return not _newest(venue, [symbol]) or any(one.symbol == symbol for one in _of_symbols(venue, published, at))
 
 
 def silent_for(at: datetime) -> dict[str, timedelta]:
@@ -147,14 +151,17 @@ def _of_venue(venue: str, published: _Published, at: datetime) -> FeedSilent | N
     return FeedSilent(venue, since, reason=f"no tick from {published.source} although the venue is open")
 
 
-def _of_symbols(venue: str, at: datetime) -> list[FeedSilent]:
+def _of_symbols(venue: str, published: _Published, at: datetime) -> list[FeedSilent]:
     opened = open_since(venue, at)
     if opened is None or not _is_busy(venue, at):
         return []
     limit, found = _limit() * OF_A_SYMBOL, []
-    for symbol, seen in _seen(venue).items():
-        # The regular open is not the venue's: from then on a symbol is given its time again.
-        since = max(seen, opened, _busy_since(venue, at))
+    watched = _watched(venue)
+    newest = _newest(venue, watched)
+    # The regular open is not the venue's: from then on a symbol is given its time again.
+    begin = max(opened, _busy_since(venue, at))
+    for symbol in watched:
+        since = max(newest.get(symbol, published.began), begin)
         if at - since > limit + _limit() * (_pace() - 1):
             found.append(FeedSilent(venue, since, symbol, "no tick of it, while other symbols have some"))
     return found
@@ -192,18 +199,22 @@ def _venues() -> list[str]:
 
 
 def _published(venue: str) -> _Published | None:
-    names = ["source", "watermark", "ticked"]
-    source, watermark, ticked = cast("list[bytes | None]", redis_client().hmget(keys.feed(venue), names))
+    names = ["source", "watermark", "ticked", "began"]
+    source, watermark, ticked, began = cast("list[bytes | None]", redis_client().hmget(keys.feed(venue), names))
     if watermark is None:
         return None
     promised = _instant(watermark)
-    return _Published((source or b"").decode(), promised, promised if ticked is None else _instant(ticked))
+    newest = promised if ticked is None else _instant(ticked)
+    return _Published((source or b"").decode(), promised, newest, _LONG_AGO if began is None else _instant(began))
 
 
-def _seen(venue: str) -> dict[str, datetime]:
-    """Return the time of the newest tick of each watched symbol that has one."""
-    watched = Instrument.objects.filter(venue=venue, active=True).exclude(captured=False, ribbon=False)
-    symbols = list(watched.values_list("symbol", flat=True))
+def _watched(venue: str) -> list[str]:
+    rows = Instrument.objects.filter(venue=venue, active=True).exclude(captured=False, ribbon=False)
+    return list(rows.values_list("symbol", flat=True))
+
+
+def _newest(venue: str, symbols: Sequence[str]) -> dict[str, datetime]:
+    """Return the time of the newest tick of each of these symbols that has one on this venue."""
     raw = cast("list[bytes | None]", redis_client().hmget(keys.LATEST_QUOTES, symbols)) if symbols else []
     found: dict[str, Any] = {symbol: json.loads(text) for symbol, text in zip(symbols, raw, strict=True) if text}
     return {

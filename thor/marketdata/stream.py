@@ -32,7 +32,7 @@ local stream, feed, lease, quotes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('GET', lease) ~= ARGV[1] then return 'lease' end
 local position = redis.call('HGET', feed, 'position') or ''
 if position ~= ARGV[2] then return 'moved' end
-local fields, place = {}, 12
+local fields, place = {}, 13
 for i = 1, tonumber(ARGV[9]) * 2 do fields[i] = ARGV[place + i] end
 place = place + #fields
 local time = redis.call('TIME')
@@ -42,7 +42,10 @@ local id = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[7], '*', unpack(fields
 redis.call('HSET', feed, 'position', ARGV[3], 'watermark', ARGV[4], 'sequence', ARGV[5], 'source', ARGV[6],
            'silent', ARGV[8] == '0' and id or '', 'published_at', time[1] .. '.' .. string.format('%06d', time[2]),
            'held', ARGV[10])
-if ARGV[12] == '1' then redis.call('HDEL', feed, 'ticked') end
+if ARGV[12] == '1' then
+  redis.call('HDEL', feed, 'ticked')
+  redis.call('HSET', feed, 'began', ARGV[13])
+end
 if later(ARGV[11], redis.call('HGET', feed, 'ticked') or '') then redis.call('HSET', feed, 'ticked', ARGV[11]) end
 while place < #ARGV do
   redis.call('HSET', quotes, ARGV[place + 1], ARGV[place + 2])
@@ -122,11 +125,13 @@ def publish(
     quotes: Mapping[str, Mapping[str, Any]],
     held: str = "",
     ticked: int | None = None,
+    began: int | None = None,
 ) -> Position:
     """Append a batch (already stamped with its run and number) after a known position; return the new position.
 
     `held` is what the guard keeps waiting, `ticked` the data time (ns) of the newest tick, or of the begin of the run;
-    within a run it only grows: a late tick does not make a venue silent.
+    within a run it only grows: a late tick does not make a venue silent. `began` is the data time (ns) at which a new
+    run begins, by default what its first batch promises.
     Raises `NotTheFeeder` where the lease or the position is not the caller's any more.
     """
     to = position_after(batch)
@@ -144,6 +149,7 @@ def publish(
         held,
         "" if ticked is None else ticked,
         int(after is None or after.run != to.run),
+        to.watermark if began is None else began,
     ]
     arguments += [part for pair in fields.items() for part in pair]
     arguments += [part for symbol, quote in quotes.items() for part in (symbol, json.dumps(quote))]

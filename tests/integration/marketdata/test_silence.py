@@ -108,6 +108,36 @@ def test_a_watched_symbol_without_a_tick_for_long_is_silent_alone(store: redis.R
     assert reasons(after(-2)) == []
 
 
+def test_a_watched_symbol_that_never_had_a_tick_is_silent_too(store: redis.Redis) -> None:
+    Instrument.objects.filter(symbol="SPY").update(ribbon=True)
+    published(store, watermark=after(-601), tick=after(-601))
+    published(store, watermark=NOON, tick=NOON)
+
+    assert silence.is_silent(VENUE, after(-1), "SPY"), "nothing is known of it"
+    assert reasons(after(-2)) == []
+    assert reasons(NOON) == [(VENUE, "SPY", after(-601))]
+    assert silence.is_silent(VENUE, NOON, "SPY")
+    assert not silence.is_silent(VENUE, NOON)
+
+
+def test_a_symbol_without_a_tick_is_given_its_time_from_the_regular_open(store: redis.Redis) -> None:
+    Instrument.objects.filter(symbol="SPY").update(ribbon=True)
+    opened = utc("2013-10-07T13:30")
+    published(store, watermark=after(-3600, opened), tick=after(-3600, opened))
+    for seconds in (600, 601):
+        published(store, watermark=after(seconds, opened), tick=after(seconds, opened))
+
+    assert reasons(after(600, opened)) == []
+    assert reasons(after(601, opened)) == [(VENUE, "SPY", opened)]
+
+
+def test_a_quote_of_another_venue_is_none_of_this_one(store: redis.Redis) -> None:
+    published(store, watermark=NOON, tick=NOON)
+    store.hset(keys.LATEST_QUOTES, "SPY", json.dumps({"at": NOON.isoformat(), "venue": "crypto"}))
+
+    assert silence.is_silent(VENUE, NOON, "SPY")
+
+
 def test_in_a_fast_replay_the_limit_is_one_of_the_wall(store: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(env(), "clock", "replay")
     monkeypatch.setattr(env(), "replay_speed", 100.0)
