@@ -89,7 +89,7 @@ def _minutes(instruments: Sequence[Instrument], start: datetime, end: datetime) 
 
 
 def _add_fold(found: _Minutes, at: datetime, keys: Mapping[str, int], table: Any) -> None:
-    for symbol, row in table.traded():
-        key = keys.get(symbol)
-        if key is not None and ((key, at) not in found or found[key, at][0] < row["ticks"]):
+    for symbol, row in table.traded(keys):
+        key = keys[symbol]
+        if (key, at) not in found or found[key, at][0] < row["ticks"]:
             found[key, at] = row["ticks"], (row["open"], row["high"], row["low"], row["close"])

@@ -6,7 +6,7 @@ bar. On the wire: a JSON header (symbols, turnover, source) and the raw rows.
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from thor.marketdata.totals import Totals
 
 #: A row of the fold, and what has been handed on of it: ticks in the last bar sent, volume already in the totals.
 KEPT = np.dtype([*ROW.descr, ("sent", "i8"), ("counted", "i8")])
+_TRADES = (KEPT.names or ()).index("trades")
 
 
 class MinuteTable:
@@ -64,12 +65,14 @@ class MinuteTable:
         totals.count(list(self.place), day, self.rows, self.rows["volume"] - self.rows["counted"])
         self.rows["counted"] = self.rows["volume"]
 
-    def traded(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Give (symbol, figures by name as in KEPT) of every symbol that has traded."""
-        symbols = list(self.place)
-        known = np.flatnonzero(self.rows["trades"] > 0)
-        for place, row in zip(known, self.rows[known].tolist(), strict=True):
-            yield symbols[place], dict(zip(KEPT.names or (), row, strict=True))
+    def traded(self, symbols: Collection[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Give (symbol, figures by name as in KEPT) of every symbol that has traded, or of these symbols alone."""
+        wanted = self.place if symbols is None else [symbol for symbol in symbols if symbol in self.place]
+        places = np.array([self.place[symbol] for symbol in wanted], np.int64)
+        rows = self.rows[places]
+        for symbol, row in zip(wanted, rows.tolist(), strict=True):
+            if row[_TRADES]:
+                yield symbol, dict(zip(KEPT.names or (), row, strict=True))
 
     def encode(self) -> bytes:
         """Return the bytes that are kept in Redis."""

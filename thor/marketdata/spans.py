@@ -73,7 +73,7 @@ def _of_venue(venue: str, rows: list[Instrument], start: datetime, end: datetime
         for symbol, one in minute.items():
             part = Figures(one.open, one.high, one.low, one.close, one.volume, one.start, one.start)
             parts[symbol].append(part)
-    return {symbol: _joined(some) for symbol, some in parts.items()}
+    return {symbol: joined(some) for symbol, some in parts.items()}
 
 
 def _settled(bars: Any) -> dict[int, Figures]:
@@ -105,7 +105,7 @@ def _fresh(venue: str, symbols: set[str], start: datetime, end: datetime) -> dic
     for minute, table in foldstore.open_minutes(redis_client(), venue).items():
         at = datetime.fromtimestamp(minute // 10**9, UTC)
         if start <= at < end:
-            found[at] = {symbol: _minute(at, row) for symbol, row in table.traded() if symbol in symbols}
+            found[at] = {symbol: _minute(at, row) for symbol, row in table.traded(symbols)}
     return found
 
 
@@ -114,7 +114,7 @@ def _minute(at: datetime, row: Mapping[str, Any]) -> _Minute:
     return _Minute(at, **prices, volume=closed.in_units(row["volume"]), ticks=row["ticks"])
 
 
-def _joined(parts: Iterable[Figures]) -> Figures:
+def joined(parts: Iterable[Figures]) -> Figures:
     """Return the figures of all parts together; no minute is in two of them."""
     ordered = sorted(parts, key=lambda part: part.first_at)
     last = max(ordered, key=lambda part: part.last_at)

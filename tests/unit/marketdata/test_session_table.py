@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,6 +101,20 @@ def test_a_quote_alone_makes_no_figure() -> None:
     kept.take(ticks(0, MINUTE, ("SPY", 5, float("nan"), float("nan"))))
 
     assert kept.figures() == {}
+
+
+def test_a_table_can_be_asked_for_some_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And then makes nothing of the others: there are thousands of them."""
+    kept = Followed()
+    kept.take(ticks(0, MINUTE, ("SPY", 5, 10.0, 1.0), ("IBM", 6, 14.0, 2.0), ("GLD", 6, float("nan"), float("nan"))))
+    assert kept.session is not None
+
+    made: list[str] = []
+    monkeypatch.setattr(minutes, "dict", lambda pairs: made.append("row") or dict(pairs), raising=False)
+    found = {symbol: row["close"] for symbol, row in kept.session.traded(["IBM", "GLD", "AAPL"])}
+
+    assert found == {"IBM": 14.0}
+    assert made == ["row"]
 
 
 rows = st.lists(
