@@ -26,7 +26,7 @@ from tests.integration.marketdata.opening import (
 from tests.integration.marketdata.publishing import Script
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.models import Backtest, Capture, SessionCapture, TwentyFourHour
-from thor.marketdata.services import intraday
+from thor.marketdata.services import closed_bars
 from thor.marketdata.services.market_close_capture import capture_close, settle_before
 from thor.marketdata.services.market_metrics import update_market_metrics
 from thor.marketdata.services.market_open_capture import capture_open
@@ -223,7 +223,7 @@ def test_a_close_that_an_override_brought_forward_for_a_while_is_captured_again_
     afternoon: dict[str, Any] = {"market": "usa", "at": utc("2026-03-02T19:00"), "session_date": DAY}
     if graded:
         assert grade_open(**afternoon)["decided"] == {"SPY": "WORKED", "IBM": "WORKED"}
-        intraday.step_once(market="us_equities", at=afternoon["at"])
+        closed_bars.flush(market="us_equities", at=afternoon["at"])
         assert update_market_metrics(**afternoon)["rows"] == 2
         assert (row("SPY").session_high, row("IBM").session_low) == (106, 90)
     script.append(quotes(T1, around("SPY", T1 - SECOND, 105.0)))
