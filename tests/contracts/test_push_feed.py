@@ -10,7 +10,7 @@ import redis
 from tests.contracts.feed_conformance import FeedConformance, assert_same, named
 from tests.integration.marketdata.conftest import ns
 from thor.env import Env
-from thor.marketdata import ingress, keys
+from thor.marketdata import ingress, keys, stream
 from thor.marketdata.feeds import excel
 from thor.marketdata.feeds import push as push_feed
 from thor.marketdata.feeds.excel import SOURCE as EXCEL
@@ -114,6 +114,35 @@ def test_a_clock_ahead_of_ours_does_not_stamp_the_future(feed: PushFeed, redis_c
     batch = feed.read(START - SECOND, START + SECOND)
 
     assert batch.at.tolist() == [START]
+
+
+def test_a_clock_behind_ours_is_said_where_it_is_no_accident(feed: PushFeed, redis_client: redis.Redis) -> None:
+    for number in range(19):
+        at = START + number * SECOND
+        push(redis_client, at, {"symbol": "ES", "last": 1, "at": at - 55 * SECOND}, source="SLOW")
+        push(
+            redis_client, at, {"symbol": "ES", "last": 1, "at": at - SECOND}, {"symbol": "NQ", "last": 1, "at": at - 20}
+        )
+    feed.read(START, START + 20 * SECOND)
+    assert not FeedIncident.objects.exists()
+
+    push(redis_client, START + 30 * SECOND, {"symbol": "ES", "last": 1, "at": START - 25 * SECOND}, source="SLOW")
+    feed.read(START + 20 * SECOND, START + 40 * SECOND)
+
+    (told,) = FeedIncident.objects.all()
+    assert (told.kind, told.count) == ("late", 20)
+    assert told.detail.startswith("SLOW: clock behind: quotes are 55 s old when they come; set the clock")
+
+
+def test_a_side_that_is_not_above_zero_costs_that_side(redis_client: redis.Redis) -> None:
+    push(redis_client, START, {"symbol": "ES", "last": 6000, "bid": 0, "ask": 6000.5}, {"symbol": "NQ", "last": -1})
+    publisher = Publisher(PushFeed(VENUE, dict(ALIASES)), redis_client, "here", Begin("x", at=START - SECOND))
+    publisher.turn(START + 2 * SECOND, quiet=0)
+
+    ((_, batch),) = stream.read(redis_client, VENUE, after="0-0", count=10)[0]
+    assert named(batch) == ["ES"]
+    assert (str(batch.bid[0]), float(batch.ask[0])) == ("nan", 6000.5)
+    assert {(one.symbol, one.kind) for one in FeedIncident.objects.all()} == {("ES", "bad_price"), ("NQ", "bad_price")}
 
 
 def test_what_is_not_over_yet_is_not_promised(feed: PushFeed, redis_client: redis.Redis) -> None:

@@ -9,8 +9,9 @@
 | no JSON, no list of quotes, too many of them, a bad source  | the batch: `BadBatch`                           |
 | a field that nobody knows, a figure that is no number, …    | that quote: `BadQuote`; the others are taken    |
 
-Refusals are one sentence each. Prices may be negative, since some are; whether one is plausible is judged behind the
-feed, where the last one is known.
+Refusals are one sentence each. A price that is not above zero passes here and is left out behind the feed, as whatever
+else cannot be true, with an incident `bad_price`: a side of 0 is how many a sheet shows that there is none, and must
+not cost the quote its other figures. Figures of reference may be negative.
 """
 
 import json

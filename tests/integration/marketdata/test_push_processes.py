@@ -1,5 +1,6 @@
 """Real processes: a web server takes what a process beside the workbook pushes, and a feed process publishes it."""
 
+import itertools
 import json
 import re
 import signal
@@ -117,7 +118,8 @@ def test_while_the_other_thor_is_away_readings_wait(feeds: FeedProcesses, client
     assert excel.poll() is None
     server = serve(feeds, port)
     try:
-        wait_for(lambda: client.xlen(keys.push("globex")) > 3)
+        volumes = itertools.count(1007)
+        wait_for(lambda: client.xlen(keys.push("globex")) > 3 or changed(book, next(volumes)), seconds=60)
         status, _, output = stop(excel, signal.SIGINT)
     finally:
         server.terminate()
@@ -130,6 +132,12 @@ def test_while_the_other_thor_is_away_readings_wait(feeds: FeedProcesses, client
     assert times == sorted(set(times)), "each reading once, in their order"
     received = client.xrange(keys.push("globex"), count=1)[0][0]
     assert time.strftime("%H:%M", time.gmtime(int(received.split(b"-")[0]) / 1000)) >= times[0][11:16]
+
+
+def changed(book: Path, volume: int) -> None:
+    """Let the workbook show another volume, for long enough to be read."""
+    write(book, row("/NQ", 21000, volume))
+    time.sleep(1.2)
 
 
 #: What a machine with Excel need not have.

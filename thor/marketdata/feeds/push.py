@@ -8,6 +8,9 @@ received, since nothing is due more than GRACE before its receipt.
     own time   10:00:00.0   received 10:00:09.0   due 10:00:08.5   late: handed on all the same, amends its bar
     own time   10:00:05.0   received 10:00:00.0   due 10:00:00.0   from a clock ahead of ours: stamped with its receipt
 
+A clock that is slow cannot be told from quotes that were long on their way, so nothing is stamped; where one batch
+after the other is old it is said.
+
 When a quote is due follows from its entry alone, and no entry is added to an interval that was read (`ingress`). So
 reading is repeatable, and the data time that the publisher writes down with each batch is all the cursor there is:
 
@@ -44,6 +47,10 @@ SOURCE: Final = "PUSH"
 GRACE: Final = 500_000_000
 #: By how much (ns) a source's clock may be ahead before it is said.
 AHEAD: Final = 1_000_000_000
+#: How old (ns) the newest quote of a batch may be at its receipt, and how many such batches in a row are no accident:
+#: they are said to be late, and so again after as many more.
+BEHIND: Final = 5_000_000_000
+BEHIND_IN_A_ROW: Final = 20
 #: Ticks of one answer, unless more of them are due at one instant.
 MOST_TICKS: Final = 10_000
 
@@ -84,6 +91,7 @@ class PushFeed:
         self._from, self._reached, self._last = 0, 0, ""
         self._said = source
         self._told_until = 0
+        self._behind: dict[str, int] = {}
 
     def read(self, since: int, until: int) -> TickBatch:
         """Return the ticks that fell due in [since, until), up to GRACE before now; late ones have an older time."""
@@ -137,6 +145,7 @@ class PushFeed:
         self._tell_refused(name, received_at, batch.refused)
         self._tell_ahead(received_at, batch.quotes)
         source = batch.source or self.source
+        self._tell_behind(received_at, batch.quotes, source)
         return [_due(quote, received_at, canonical(quote.symbol, self._aliases), source) for quote in batch.quotes]
 
     def _due(self, since: int, until: int) -> list[_Due]:
@@ -178,6 +187,18 @@ class PushFeed:
         for symbol, count in ahead.items():
             text = "stamped with the time of receipt; set the clock of the source"
             self._report("ahead", received_at, count, text, canonical(symbol, self._aliases))
+
+    def _tell_behind(self, received_at: int, quotes: list[RawQuote], source: str) -> None:
+        """Report a source of which every batch is old when it comes: its clock is slow, or what it sends waits."""
+        times = [quote.at for quote in quotes if quote.at is not None]
+        if not times:
+            return
+        behind = received_at - max(times)
+        self._behind[source] = self._behind.get(source, 0) + 1 if behind > BEHIND else 0
+        if self._behind[source] >= BEHIND_IN_A_ROW:
+            text = f"clock behind: quotes are {behind / 1e9:.0f} s old when they come; set the clock of the source"
+            self._report("late", received_at, self._behind[source], f"{source}: {text}, or see what delays it")
+            self._behind[source] = 0
 
     def _tell_overflow(self, since: int) -> None:
         self._told_until = since + 60 * 10**9
