@@ -65,6 +65,17 @@ class TestSimulated(FeedConformance):
         assert ((batch.bid <= batch.price) & (batch.price <= batch.ask) & (batch.bid < batch.ask)).all()
         assert (batch.size == np.rint(batch.size)).all()
 
+    def test_the_close_before_is_the_last_price_of_the_session_before(self, feed: Feed) -> None:
+        last = feed.read(ns("2026-03-03T00:30"), ns("2026-03-03T01:00"))
+
+        feed.read(ns("2026-03-03T14:00"), ns("2026-03-03T14:01"))
+
+        closes = {symbol: known["previous_close"] for symbol, known in feed.reference.items()}
+        assert set(closes) == {"SPY", "IBM"}
+        for symbol, close in closes.items():
+            final = last.price[last.code == last.symbols.index(symbol)][-1]
+            assert abs(close / final - 1) < 0.01
+
     def test_a_day_moves_by_about_a_percent(self) -> None:
         feed = SimulatedFeed("us_equities", EQUITIES[:1])
         days = [ns(f"2026-03-{day:02}T15:00") for day in range(2, 31) if day % 7 not in (0, 1)]

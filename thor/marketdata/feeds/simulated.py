@@ -8,7 +8,7 @@ same ticks: a process that takes over continues the very same market.
 
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -57,6 +57,9 @@ _CHARACTERS = {
 }
 _ANY = Character(100, 0.015, 20)
 
+#: How far back the session before the running one is looked for.
+_REACH = timedelta(days=10)
+
 
 class SimulatedFeed:
     """Give simulated ticks of the instruments of one venue."""
@@ -73,12 +76,16 @@ class SimulatedFeed:
         self._symbols = tuple(instrument.symbol for instrument in instruments)
         sessions_of(venue)  # a calendar that cannot be read is refused now, before anything is published
         self._minute = lru_cache(maxsize=8)(self._make_minute)
+        #: What is known beside the ticks: the close of the session before, by symbol.
+        self.reference: dict[str, dict[str, float]] = {}
+        self._closes_of: datetime | None = None
 
     def read(self, since: int, until: int) -> TickBatch:
         """Return the ticks of [since, until); the watermark is `until`: nothing is ever late."""
         nothing = empty(watermark=max(since, until), source=SOURCE, symbols=self._symbols)
         if until <= since:
             return nothing
+        self._know_closes(datetime.fromtimestamp(since // 10**9, UTC))
         parts = []
         for minute in range(since // MINUTE * MINUTE, until, MINUTE):
             ticks = self._minute(minute)
@@ -86,6 +93,21 @@ class SimulatedFeed:
             if stop > start:
                 parts.append(ticks.slice(int(start), int(stop), watermark=until))
         return concatenate(parts) if parts else nothing
+
+    def _know_closes(self, at: datetime) -> None:
+        """Tell the close before the session that runs at `at`: the last bid of the session before it."""
+        begun = [one for one in sessions_of(self.venue).around(at - _REACH, at) if one.open <= at]
+        if len(begun) < 2 or begun[-1].open == self._closes_of:
+            return
+        self._closes_of = begun[-1].open
+        ended = np.array([round(begun[-2].close.timestamp()) * 10**9 - 1])
+        for instrument in self._instruments:
+            seed, character = self._seed_of(instrument.symbol), _CHARACTERS.get(instrument.symbol, _ANY)
+            bid, _ = _quotes(seed, ended, character, instrument.tick_size)
+            self.reference[instrument.symbol] = {"previous_close": float(bid[0])}
+
+    def _seed_of(self, symbol: str) -> int:
+        return self._seed * 2**32 + zlib.crc32(symbol.encode())
 
     def _make_minute(self, minute: int) -> TickBatch:
         """Return every tick of a minute in order of time; ties keep the order of the instruments."""
@@ -103,7 +125,7 @@ class SimulatedFeed:
         instrument = self._instruments[code]
         character = _CHARACTERS.get(instrument.symbol, _ANY)
         name = zlib.crc32(instrument.symbol.encode())
-        seed = self._seed * 2**32 + name
+        seed = self._seed_of(instrument.symbol)
         random = np.random.default_rng([self._seed, name, minute // MINUTE])
         swing = np.exp(1.2 * (uniform(seed, 201, np.array([minute // MINUTE]))[0] - 0.5))
         count = int(random.poisson(character.trades * activity * swing))
