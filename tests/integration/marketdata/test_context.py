@@ -10,6 +10,7 @@ from tests.integration.marketdata.conftest import utc
 from tests.integration.marketdata.ledger import bar, day, instrument
 from thor.marketdata.context import day_and_year_context
 from thor.marketdata.models import Capture, DailyBar, Split, VwapSample
+from thor.marketdata.services.rolling_24h import update_rolling_24h
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,3 +100,30 @@ def test_the_session_before_counts_although_nobody_has_rolled_it_up(store: redis
 
     assert (context()["high_52w"], context()["low_52w"]) == (130, 110)
     assert DailyBar.objects.get().origin == "rolled"
+
+
+def test_the_close_before_does_not_depend_on_whether_it_was_frozen(store: redis.Redis):
+    bar("SPY", "2026-02-26T15:00", 50)
+    update_rolling_24h(market="us_equities", at=utc("2026-02-27T00:00"))
+    bar("SPY", "2026-02-27T15:00", 100)
+    bar("SPY", "2026-02-27T22:30", 120)  # after New York's close: in no 24-hour session
+
+    before = context()["previous_close_24h"]
+    update_rolling_24h(market="us_equities", at=utc("2026-02-28T00:00"))
+
+    assert before == context()["previous_close_24h"] == 100
+
+
+def test_a_frozen_close_stands_although_its_bars_say_something_else(store: redis.Redis):
+    bar("SPY", "2026-02-27T15:00", 100)
+    update_rolling_24h(market="us_equities", at=utc("2026-02-28T00:00"))
+    bar("SPY", "2026-02-27T15:01", 200)
+
+    assert context()["previous_close_24h"] == 100
+
+
+def test_a_close_that_is_not_frozen_is_in_the_shares_of_today(store: redis.Redis):
+    bar("SPY", "2026-02-27T15:00", 700)
+    Split.objects.create(instrument=instrument("SPY"), date=date(2026, 3, 2), ratio=7)
+
+    assert context()["previous_close_24h"] == 100

@@ -295,3 +295,43 @@ def test_captures_are_told_under_the_lock_of_their_session(store: redis.Redis):
     told_ = [place for place, text in enumerate(texts) if text.startswith('UPDATE "marketdata_capture"')]
     assert told_
     assert locked < told_[0]
+
+
+def test_the_day_of_a_split_is_told_in_new_shares(store: redis.Redis):
+    """It begins in the evening of New York, in old shares."""
+    Split.objects.create(instrument=instrument("SPY"), date=date(2026, 3, 3), ratio=7)
+    day("SPY", "2026-03-02", 700)
+    bar("SPY", "2026-03-03T00:30", 700, 707, 693, 700, volume=3)
+    bar("SPY", "2026-03-03T15:00", 101, 102, 100, 101, volume=10)
+
+    update("2026-03-03T15:01")
+
+    found = row(on=date(2026, 3, 3))
+    assert told(found) == (100, 102, 99, 101, 31)
+    assert (found.previous_close, found.change, found.range) == (100, 0, 3)
+
+
+def test_on_the_day_of_a_split_what_was_traded_before_its_session_is_in_new_shares_already(store: redis.Redis):
+    Split.objects.create(instrument=instrument("SPY"), date=date(2026, 3, 3), ratio=7)
+    bar("SPY", "2026-03-03T00:30", 700)
+
+    update("2026-03-03T00:31")
+
+    assert told(row(on=date(2026, 3, 3))) == (100, 100, 100, 100, 7)
+
+
+def test_a_reverse_split_settles(store: redis.Redis):
+    Split.objects.create(instrument=instrument("SPY"), date=date(2026, 3, 3), ratio=Decimal("0.33333333"))
+    bar("SPY", "2026-03-03T00:30", 10, volume=0.5)
+
+    assert update("2026-03-03T00:31")["rows"] == 1
+    assert update("2026-03-03T00:32")["rows"] == 0
+
+
+def test_a_split_of_another_day_divides_nothing_within_the_session(store: redis.Redis):
+    Split.objects.create(instrument=instrument("SPY"), date=date(2026, 3, 4), ratio=7)
+    bar("SPY", "2026-03-03T00:30", 700)
+
+    update("2026-03-03T15:01")
+
+    assert row(on=date(2026, 3, 3)).open == 700
