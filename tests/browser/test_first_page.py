@@ -222,6 +222,14 @@ def test_text_is_legible_in_every_width_and_scheme(
     screenshot(page, f"now-{width}-{scheme}")
 
 
+@pytest.mark.parametrize("width", [1100, 1280, 1440])
+def test_the_chart_has_room_beside_long_tables(open_page: OpenPage, busy_day: None, width: int) -> None:
+    page = drawn(open_page(width=width, height=800, path="/?symbol=SPY"))
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.querySelector('#bars').clientWidth") > width / 3
+
+
 def test_dark_colours_reach_the_drawing_while_it_is_shown(open_page: OpenPage, busy_day: None) -> None:
     page = drawn(open_page(path="/?symbol=SPY"))
     background = "() => getComputedStyle(document.querySelector('#plot .main-svg')).backgroundColor"
