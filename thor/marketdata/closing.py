@@ -23,10 +23,14 @@ from thor.marketdata.spans import Figures
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What has been graded: what a pass said, whether nothing is left to judge, and the venues that are behind."""
+    """What has been graded: what a pass said, whether nothing is left to judge, and the venues that are behind.
+
+    `has_gaps` says that ticks were missing in whatever pass, `gaps` what this one has met.
+    """
 
     decided: dict[str, str]
     gaps: dict[str, int]
+    has_gaps: bool
     is_complete: bool
     behind: list[str]
 
@@ -34,7 +38,8 @@ class Ended:
 def reopen_if_moved(captured: SessionCapture, closes_at: datetime) -> bool:
     """Open a session again that was closed before `closes_at`; say whether it was.
 
-    Reading begins anew where everything had been judged: the marks have passed ticks that did not count then.
+    Reading begins anew where everything had been judged: the marks have passed ticks that did not count then. Of them
+    it is kept how many gaps there were.
     """
     with transaction.atomic():
         now = SessionCapture.objects.select_for_update().get(pk=captured.pk)
@@ -42,7 +47,8 @@ def reopen_if_moved(captured: SessionCapture, closes_at: datetime) -> bool:
             return False
         entered = Q(entry__isnull=False, target_high__isnull=False, target_low__isnull=False)
         now.rows.filter(entered, outcome=Outcome.NEUTRAL, touched="").update(outcome=Outcome.PENDING)
-        now.closed_at, now.incomplete, now.grading = None, False, {}
+        now.closed_at, now.incomplete = None, False
+        now.grading = {venue: {"gaps": mark["gaps"]} for venue, mark in now.grading.items() if mark.get("gaps")}
         now.graded_until = None if now.graded_until is None else min(now.graded_until, closes_at)
         now.save(update_fields=["closed_at", "incomplete", "grading", "graded_until"])
     captured.refresh_from_db()
@@ -61,7 +67,9 @@ def end_grading(captured: SessionCapture, closes_at: datetime, patience: timedel
             decided |= dict.fromkeys(left.values_list("symbol", flat=True), Outcome.NEUTRAL.value)
             left.update(outcome=Outcome.NEUTRAL)
             SessionCapture.objects.filter(pk=captured.pk).update(graded_until=closes_at)
-    return Ended(decided, graded.gaps, graded.is_complete, behind)
+    captured.refresh_from_db(fields=["grading"])
+    has_gaps = any(mark.get("gaps") for mark in captured.grading.values())
+    return Ended(decided, graded.gaps, has_gaps, graded.is_complete, behind)
 
 
 def write_close(captured: SessionCapture, closes_at: datetime, *, incomplete: bool) -> int:

@@ -155,15 +155,15 @@ def _judged(venue: str, mark: Mark, watches: Sequence[Watch], start: int, end: i
 
 def _mark(session: SessionCapture, venue: str, start: int) -> Mark | None:
     """Return where reading goes on: where the last pass ended, or a little before what has not been judged yet."""
-    known = session.grading.get(venue)
-    if known is not None:
+    known = session.grading.get(venue, {})
+    if "cursor" in known:
         return Mark(**known)
     client = redis_client()
     newest = stream.newest_before(client, venue, start - LEAD)
     if newest is not None:
         cursor, batch = newest
-        return Mark(cursor, batch.run, batch.first + len(batch), batch.watermark)
-    return Mark() if stream.position(client, venue) else None
+        return Mark(cursor, batch.run, batch.first + len(batch), batch.watermark, **known)
+    return Mark(**known) if stream.position(client, venue) else None
 
 
 def _reached(session: SessionCapture, look: _Look, closes_at: datetime) -> datetime | None:

@@ -29,13 +29,15 @@ class Mark:
     """How far the stream of a venue has been judged: kept as JSON with the outcomes.
 
     `cursor` is the id of the last entry that is done with, `run` and `sequence` the number of the tick that follows it,
-    `watermark` what was promised with it or before (ns), in its run.
+    `watermark` what was promised with it or before (ns), in its run. `gaps` counts the places before it, in any run, at
+    which ticks are missing.
     """
 
     cursor: str = "0-0"
     run: str = ""
     sequence: int = 0
     watermark: int | None = None
+    gaps: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return what is kept."""
@@ -111,7 +113,7 @@ def _settle(parts: list[_Part], until: int, end: int, found: Judged) -> None:
     for part in parts:
         if bool(((part.due >= until) & (part.due < end)).any()):
             return
-        found.mark = part.after
+        found.mark = replace(part.after, gaps=found.mark.gaps + bool(part.lost or part.is_broken))
         found.lost += part.lost
         found.broken += part.is_broken
 

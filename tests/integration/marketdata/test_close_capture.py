@@ -24,6 +24,7 @@ from tests.integration.marketdata.opening import (
     watch,
 )
 from tests.integration.marketdata.publishing import Script
+from thor.marketdata import keys
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.models import Backtest, Capture, SessionCapture, TwentyFourHour
 from thor.marketdata.services import closed_bars
@@ -337,3 +338,27 @@ def test_the_record_of_a_capture_does_not_depend_on_the_job_before_it(script: Sc
     capture_open(market="usa", at=utc("2026-03-03T14:30"), session_date=following, patience=NOW)
 
     assert (row("SPY").number, row("SPY").backtest["buy_worked"]) == (2, 1)
+
+
+@pytest.mark.parametrize("seen_before", [True, False])
+def test_a_session_of_which_ticks_are_missing_is_incomplete_whoever_met_the_gap(
+    script: Script, store: redis.Redis, seen_before: bool
+) -> None:
+    script.append(quotes(T0 + MINUTE, around("SPY", T0 + SECOND, 104.0)))
+    if seen_before:
+        grade_open(market="usa", at=OPEN)
+    store.xdel(keys.stream("us_equities"), trade_unseen(script))
+    script.append(quotes(T1, around("SPY", T1 - MINUTE, 104.0)))
+    if seen_before:
+        assert grade_open(market="usa", at=CLOSE - timedelta(seconds=1))["gaps"] == {"us_equities": 1}
+
+    assert close()["incomplete"] is True
+    assert close()["incomplete"] is True
+    assert SessionCapture.objects.get().incomplete
+
+
+def trade_unseen(script: Script) -> str:
+    """Trade SPY and return the entry of the stream that says so."""
+    script.append(quotes(T0 + 3 * MINUTE, around("SPY", T0 + 2 * MINUTE, 106.0)))
+    ((entry, _),) = script.client.xrevrange(keys.stream("us_equities"), count=1)
+    return entry

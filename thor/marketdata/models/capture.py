@@ -33,7 +33,8 @@ class SessionCapture(models.Model):
 
     `captured_at` is the data time of the prices: the open, or later (`late`) where the feed was not running at the
     open. `grading` says how far each venue's stream has been judged; it is written together with the outcomes.
-    `closed_at` is the data time of the close figures, and `incomplete` says that the feed had not reached the close.
+    `closed_at` is the data time of the close figures, and `incomplete` says that the feed had not reached the close,
+    or that ticks are missing.
     """
 
     market = models.SlugField(max_length=32)

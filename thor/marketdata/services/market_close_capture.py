@@ -2,6 +2,7 @@
 
 nobody captured the open        waiting for capture: what was not captured is not made up afterwards
 the feed is behind              what is there is written, incomplete; pending rows wait; a later run completes it
+ticks are missing               what is there is written, incomplete; the next two weeks look whether bars have come
 the close was moved             it is captured again, here or before the next open; what was touched stays decided
 the session was called off      it closed with the bell that called it off
 a session before is not closed  it is closed first, here and in the minute before the next open
@@ -66,7 +67,7 @@ def _close(captured: SessionCapture, at: datetime | None, patience: timedelta) -
         return {"already": closes_at.isoformat()}
     closing.reopen_if_moved(captured, closes_at)
     ended = closing.end_grading(captured, closes_at, patience)
-    incomplete = bool(ended.behind) or not ended.is_complete
+    incomplete = bool(ended.behind) or not ended.is_complete or ended.has_gaps
     found: dict[str, Any] = {"at": closes_at.isoformat()}
     if _wanted(captured.market):
         found["rows"] = closing.write_close(captured, closes_at, incomplete=incomplete)

@@ -76,7 +76,7 @@ def _caption(session: SessionCapture, zone: ZoneInfo) -> str:
     if session.closed_at is None:
         judged = f", judged until {_time(session.graded_until, zone)}" if session.graded_until else ""
         return f"not closed yet{judged}"
-    said = ", incomplete: its feed had not reached the close" if session.incomplete else ""
+    said = ", incomplete: its feed had not reached the close, or ticks are missing" if session.incomplete else ""
     return f"closed at {_time(session.closed_at, zone)}{said}"
 
 
