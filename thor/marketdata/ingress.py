@@ -106,7 +106,7 @@ def append(
     text = batch.text()
     _refuse_large(text)
     names = [keys.push(venue), once[0] if once else "", held[0] if held else ""]
-    arguments = [MOST_ENTRIES, text, once[1] if once else "", held[1] if held else ""]
+    arguments: list[str | int] = [MOST_ENTRIES, text, once[1] if once else "", held[1] if held else ""]
     answer = cast(bytes, client.register_script(_APPEND)(keys=names, args=arguments)).decode()
     if answer == "taken":
         raise AlreadyTaken
@@ -133,7 +133,7 @@ def received(client: redis.Redis, venue: str, since: int, until: int, *, after: 
 
     Whoever holds everything received since `since` up to the entry `after` is given what follows that.
     """
-    arguments = [since // _MS, -(-until // _MS), KEPT_MS, after, AT_ONCE]
+    arguments: list[str | int] = [since // _MS, -(-until // _MS), KEPT_MS, after, AT_ONCE]
     answer = client.register_script(_READ)(keys=[keys.push(venue)], args=arguments)
     return Received(cast("list[Any]", answer), since)
 

@@ -273,7 +273,6 @@ def test_from_the_workbook_to_bars_with_the_deltas_of_its_volume(book: Path, red
     assert {bar.source for bar in bars} == {"EXCEL"}
     bonds = Bar.objects.filter(instrument__symbol="ZB")
     assert {(bar.close, bar.volume) for bar in bonds} == {(Decimal("111.515625"), 0)}
-    assert feed.reference["ES"] == {"previous_close": 5990.0, "high_52w": 6200.0}  # type: ignore[attr-defined]
     latest = json.loads(redis_client.hget(keys.LATEST_QUOTES, "ES") or "{}")
     assert (latest["last"], latest["previous_close"], latest["high_52w"]) == (6003.0, 5990.0, 6200.0)
     assert {batch.source for _, batch in stream.read(redis_client, "globex", after="0-0", count=100)[0]} == {"EXCEL"}
