@@ -22,6 +22,7 @@ from tests.integration.marketdata.opening import (
     watch,
 )
 from tests.integration.marketdata.publishing import Script
+from thor.marketdata.models import Capture, SessionCapture
 from thor.marketdata.services.market_close_capture import capture_close
 from thor.marketdata.services.market_open_capture import capture_open
 
@@ -55,6 +56,17 @@ def test_a_session_is_printed_for_people(script: Script) -> None:
     assert "strong sell -2" in text
     assert "usa, Mon 2026-03-02, open 09:30:00 America/New_York" in text
     assert "closed at 16:00:00" in text
+    assert "no close before" not in text
+
+
+def test_it_says_why_there_is_no_signal_and_prints_the_newest_session_alone(script: Script) -> None:
+    Capture.objects.filter(symbol="IBM").update(previous_close=None, signal="")
+    SessionCapture.objects.create(market="usa", session_date="2026-02-27", opens_at=OPEN, captured_at=OPEN)
+
+    text = said()
+
+    assert "no close before is known of IBM: manage.py import_daily" in " ".join(text.split())
+    assert "2026-02-27" not in text
 
 
 def test_a_session_that_is_not_closed_says_so(script: Script) -> None:
@@ -70,7 +82,8 @@ def test_a_session_is_printed_as_json(script: Script) -> None:
 
 
 def test_nothing_captured_is_said_and_an_unknown_market_refused(store: redis.Redis) -> None:
-    assert said("--date", "2026-03-01") == "No session of 2026-03-01 has been captured.\n"
+    assert said("--date", "2026-03-01") == "No session on 2026-03-01 has been captured.\n"
+    assert said("--market", "usa") == "No session of usa has been captured.\n"
     assert json.loads(said("--json")) == []
     with pytest.raises(CommandError, match="is no market"):
         said("--market", "atlantis")

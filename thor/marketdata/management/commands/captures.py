@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Exists, OuterRef
 from django.forms import model_to_dict
 from rich.table import Table
 
@@ -16,7 +17,10 @@ from thor.marketdata.models import TOTAL, Capture, SessionCapture
 from thor.markets.management.printing import show
 from thor.markets.registry import market
 
-_COLUMNS = ("symbol", "no.", "signal", "last", "change", "entry", "target", "stop", "outcome", "touched", "session")
+_COLUMNS = (
+    *("symbol", "no.", "signal", "last", "change", "entry", "target", "stop", "outcome", "touched"),
+    "low, high, close",
+)
 
 
 class Command(BaseCommand):
@@ -35,14 +39,16 @@ class Command(BaseCommand):
         try:
             keys = [market(options["market"]).key] if options["market"] else None
         except ThorError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(str(error), returncode=2) from error
         found = _sessions(keys, options["date"])
         if options["json"]:
             self.stdout.write(json.dumps([_document(one) for one in found], default=_plain, indent=2))
             return
         if not found:
-            day = f" of {options['date']}" if options["date"] else ""
-            self.stdout.write(f"No session{day} has been captured.")
+            which = " ".join(
+                ["", *([f"of {keys[0]}"] if keys else []), *([f"on {options['date']}"] if options["date"] else [])]
+            )
+            self.stdout.write(f"No session{which} has been captured.")
         for one in found:
             show(_table(one, market(one.market).zone_info), self.stdout)
 
@@ -54,8 +60,8 @@ def _sessions(keys: list[str] | None, day: date | None) -> list[SessionCapture]:
         rows = rows.filter(market__in=keys)
     if day:
         return list(rows.filter(session_date=day))
-    newest = {one.market: one for one in rows}
-    return sorted(newest.values(), key=lambda one: one.opens_at)
+    newer = SessionCapture.objects.filter(market=OuterRef("market"), session_date__gt=OuterRef("session_date"))
+    return list(rows.filter(~Exists(newer)))
 
 
 def _table(session: SessionCapture, zone: ZoneInfo) -> Table:
@@ -73,6 +79,16 @@ def _title(session: SessionCapture, zone: ZoneInfo) -> str:
 
 
 def _caption(session: SessionCapture, zone: ZoneInfo) -> str:
+    return "; ".join(filter(None, [_state(session, zone), _unknown(session)]))
+
+
+def _unknown(session: SessionCapture) -> str:
+    """Say of which instruments no signal could be made for want of a close before."""
+    symbols = [row.symbol for row in session.rows.all() if row.last_price is not None and row.previous_close is None]
+    return f"no close before is known of {', '.join(symbols)}: manage.py import_daily" if symbols else ""
+
+
+def _state(session: SessionCapture, zone: ZoneInfo) -> str:
     if session.closed_at is None:
         judged = f", judged until {_time(session.graded_until, zone)}" if session.graded_until else ""
         return f"not closed yet{judged}"
@@ -91,7 +107,7 @@ def _cells(row: Capture, zone: ZoneInfo) -> list[str]:
         str(row.number),
         f"{row.get_signal_display()} {row.weight:+d}" if row.signal else "",
         _price(row.last_price, decimals),
-        _price(row.net_change, decimals, "+") if row.symbol != TOTAL else f"{row.weighted_average}",
+        _price(row.net_change, decimals, "+") if row.symbol != TOTAL else "",
         *(_price(figure, decimals) for figure in (row.entry, *levels)),
         row.get_outcome_display(),
         touched,
