@@ -12,7 +12,7 @@ half days and overrides move it with their market. From New York's close to Toky
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -160,8 +160,9 @@ def _over_a_split(instrument: Instrument, ratio: Decimal, day: Day, end: datetim
 
 
 def _in_new_shares(old: spans.Figures, ratio: Decimal) -> spans.Figures:
-    prices = {name: adjusted(getattr(old, name), ratio) for name in ("open", "high", "low", "close")}
-    return replace(old, **prices, volume=(old.volume * ratio).quantize(_PLACES))
+    opened, high, low, close = (adjusted(price, ratio) for price in (old.open, old.high, old.low, old.close))
+    volume = (old.volume * ratio).quantize(_PLACES)
+    return spans.Figures(opened, high, low, close, volume, old.first_at, old.last_at)
 
 
 def _session(market: str, day: date) -> Session | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from django.db.models import Max, Min
 
 from tests.integration.marketdata.conftest import ns, utc
 from tests.integration.marketdata.ledger import bar, day, instrument
@@ -91,6 +92,21 @@ def test_apple_on_the_day_of_its_split_has_the_known_range_and_not_its_bad_print
     assert low("AAPL") == (Decimal("55.55285714"), date(2013, 6, 28))
     assert news("AAPL")["high_52w"][1] == Decimal("93.88")
     assert "low_52w" not in news("AAPL")
+
+
+def test_apple_is_not_compared_in_old_and_new_shares_together(store: redis.Redis, lean: Path):
+    """Its days as they are stored reach from 651.25 in old shares down to 91.75 in new ones."""
+    daily_store.import_days([lean / "equity/usa/daily/aapl.zip"])
+    daily_store.import_splits([lean / "equity/usa/factor_files/aapl.csv"])
+    year = DailyBar.objects.filter(
+        instrument__symbol="AAPL", date__gt=date(2013, 6, 9), date__lte=date(2014, 6, 9)
+    ).aggregate(high=Max("high"), low=Min("low"))
+    assert year == {"high": Decimal("651.25"), "low": Decimal("91.75")}
+
+    update("2014-06-10T08:00:02")
+
+    assert high("AAPL") == (Decimal("93.88"), date(2014, 6, 9))
+    assert low("AAPL") == (Decimal("55.55285714"), date(2013, 6, 28))
 
 
 def test_the_rolled_up_day_of_the_split_is_without_the_bad_print(store: redis.Redis, lean: Path):
