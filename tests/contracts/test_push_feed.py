@@ -303,6 +303,18 @@ def test_quotes_that_a_feed_begins_behind_are_an_incident(redis_client: redis.Re
     assert "120 batches were handed in while no feed read them" in FeedIncident.objects.get().detail
 
 
+def test_what_was_skipped_is_counted_once_although_the_lease_was_lost(
+    feed: PushFeed, redis_client: redis.Redis
+) -> None:
+    for number in range(7):
+        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": 6000})
+
+    for hour in (1, 2):
+        feed.read(START + hour * 3600 * SECOND, START + hour * 3600 * SECOND + SECOND)
+
+    assert [(one.kind, one.count) for one in FeedIncident.objects.all()] == [("lost", 7)]
+
+
 def test_a_feed_that_goes_on_where_another_stopped_skips_nothing(redis_client: redis.Redis) -> None:
     for number in range(20):
         push(redis_client, START + number * SECOND, {"symbol": "ES", "last": 6000})

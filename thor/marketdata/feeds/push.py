@@ -90,7 +90,7 @@ class PushFeed:
         #: From and up to when (ns of receipt) all entries are held, and the last of them.
         self._from, self._reached, self._last = 0, 0, ""
         self._said = source
-        self._told_until = 0
+        self._told_until = self._counted_until = 0
         self._behind: dict[str, int] = {}
 
     def read(self, since: int, until: int) -> TickBatch:
@@ -209,7 +209,9 @@ class PushFeed:
     def _tell_skipped(self, client: redis.Redis, since: int) -> None:
         """Report what was handed in, and is not read by anybody: this feed begins behind it."""
         known = stream.position(client, self.venue)
-        read_until = max(known.watermark if known is not None else 0, self._reached - GRACE)
+        read_until = max(known.watermark if known is not None else 0, self._reached - GRACE, self._counted_until)
+        # Counting much may cost the lease: whoever takes it up again counts what came since.
+        self._counted_until = since
         count = ingress.waiting(client, self.venue, read_until, since) if read_until < since else 0
         if count:
             text = (
