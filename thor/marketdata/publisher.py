@@ -114,6 +114,7 @@ class Publisher:
         if until <= since:
             return False
         batch, ahead = on_time(self.feed.read(since, until), now)
+        self._take_reference(since)
         if len(batch) or self._watermark_due(since, batch.watermark, quiet):
             # Also where the guard lets none of the ticks pass: else they would be read, and judged, again.
             for part in _parts(batch, since, whole=getattr(self.feed, "in_one_piece", False)):
@@ -121,6 +122,13 @@ class Publisher:
                 ahead = []
             self._quiet_turns = 0
         return until < now
+
+    def _take_reference(self, since: int) -> None:
+        """Take what the feed knows beside ticks; taken away, so that what it said in one session is not of the next."""
+        said = getattr(self.feed, "reference", None)
+        if said:
+            self.feed.reference = {}  # type: ignore[attr-defined]
+            self._snapshots.refer(said, of=getattr(self.feed, "reference_of", None), at=since)
 
     def _is_over(self, since: int) -> bool:
         """Say whether the feed has nothing any more: years without a tick are then promised in one step."""
@@ -172,7 +180,7 @@ class Publisher:
             good,
             token=self._token,
             after=known,
-            quotes=self._snapshots.update(good, getattr(self.feed, "reference", None)),
+            quotes=self._snapshots.update(good),
             held=judged.held,
             ticked=_newest(good, None if same else self._since),
             began=self._since,
@@ -184,7 +192,7 @@ class Publisher:
     def _learn(self, batch: TickBatch) -> None:
         """Take over what was published of symbols that are new to this process."""
         self.seen.update(batch.symbols)
-        self._snapshots.resume(self._client, batch.symbols, batch.source)
+        self._snapshots.resume(self._client, batch.symbols)
         new = [symbol for symbol in batch.symbols if not self.guard.knows(symbol)]
         self.guard.learn(self._snapshots.last_prices(new))
 

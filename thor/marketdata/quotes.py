@@ -2,7 +2,8 @@
 
 A snapshot is JSON: symbol, last and last_at (price and exchange time of the last trade), bid, ask, bid_size, ask_size,
 size, volume (of the UTC day so far), at (exchange time of the last tick), venue and source; times are ISO. Where the
-source itself knows them, previous_close, open, high, low, high_52w and low_52w come with it, as the source says them.
+source itself knows them, previous_close, open, high, low, high_52w and low_52w come with it, as the source says them,
+and reference_of, the date of the venue's session for which it said so: in another session they are left out.
 """
 
 import json
@@ -14,6 +15,7 @@ import numpy as np
 import redis
 
 from thor.marketdata import keys
+from thor.marketdata.sessiondates import SessionDates
 from thor.marketdata.ticks import Floats, Ints, TickBatch
 
 Snapshot = dict[str, Any]
@@ -31,16 +33,30 @@ class Snapshots:
         """Start without knowledge; `resume` brings back what was published before."""
         self._venue = venue
         self._known: dict[str, Snapshot] = {}
+        self._dates = SessionDates(venue)
+        #: What sources have said beside ticks, with the session for which they did, and of whom that is news.
+        self._reference: dict[str, Snapshot] = {}
+        self._told: set[str] = set()
 
-    def resume(self, client: redis.Redis, symbols: Sequence[str], source: str) -> None:
-        """Take over the snapshots of these symbols that came from the same source."""
-        new = [symbol for symbol in symbols if symbol not in self._known]
+    def refer(self, figures: Mapping[str, Mapping[str, float | None]], *, of: str | None, at: int) -> None:
+        """Learn what the source says beside ticks, of the session `of` (ISO date) or else the one of `at` (ns)."""
+        session = of or self._dates.of(at)
+        for symbol, said in figures.items():
+            before = self._reference.get(symbol) or {}
+            kept = before if before.get("reference_of") == session else {}
+            found = {**kept, **{name: said[name] for name in REFERENCE if name in said}, "reference_of": session}
+            if found != before:
+                self._reference[symbol] = found
+                self._told.add(symbol)
+
+    def resume(self, client: redis.Redis, symbols: Sequence[str]) -> None:
+        """Take over the snapshots of these symbols: what is there is of this run, whichever source said it."""
+        new = [symbol for symbol in {*symbols, *self._told} if symbol not in self._known]
         if not new:
             return
         for symbol, raw in zip(new, cast("list[bytes | None]", client.hmget(keys.LATEST_QUOTES, new)), strict=True):
             found = json.loads(raw) if raw else {}
-            same = found.get("source") == source and found.get("venue") == self._venue
-            self._known[symbol] = found if same else {}
+            self._known[symbol] = found if found.get("venue") == self._venue else {}
 
     def last_prices(self, symbols: Sequence[str]) -> Iterator[tuple[str, float | None, int]]:
         """Give symbol, last price and its exchange time (ns) of what is known of these symbols."""
@@ -54,29 +70,35 @@ class Snapshots:
         mine = [symbol for symbol, raw in found.items() if json.loads(raw).get("venue") == self._venue]
         if mine:
             client.hdel(keys.LATEST_QUOTES, *mine)
-        self._known.clear()
+        self.forget()
 
     def forget(self) -> None:
         """Forget everything: what was published is to be read again."""
         self._known.clear()
+        self._reference.clear()
+        self._told.clear()
 
-    def update(
-        self, batch: TickBatch, reference: Mapping[str, Mapping[str, float | None]] | None = None
-    ) -> dict[str, Snapshot]:
-        """Return the new snapshot of every symbol of the batch, and remember it."""
-        if not len(batch):
-            return {}
-        news = _News(batch)
-        known, reference = self._known, reference or {}
-        made = {}
-        for number, symbol in enumerate(news.symbols):
-            made[symbol] = self._one(news, number, symbol, known.get(symbol) or {}, reference.get(symbol))
-        known.update(made)
+    def update(self, batch: TickBatch) -> dict[str, Snapshot]:
+        """Return the new snapshot of every symbol of the batch, and of those with new figures, and remember it."""
+        made = self._referred()
+        if len(batch):
+            news = _News(batch)
+            for number, symbol in enumerate(news.symbols):
+                made[symbol] = self._one(news, number, symbol, made.get(symbol) or self._known.get(symbol) or {})
+        self._known.update(made)
         return made
 
-    def _one(
-        self, news: "_News", number: int, symbol: str, before: Snapshot, reference: Mapping[str, float | None] | None
-    ) -> Snapshot:
+    def _referred(self) -> dict[str, Snapshot]:
+        """Return the snapshots to which figures have come without a tick."""
+        told, self._told = self._told, set()
+        found = {symbol: self._known.get(symbol) or {} for symbol in told}
+        return {
+            symbol: {**before, **figures}
+            for symbol, before in found.items()
+            if before.get("at") and (figures := self._figures(symbol, before, _ns(before["at"])))
+        }
+
+    def _one(self, news: "_News", number: int, symbol: str, before: Snapshot) -> Snapshot:
         at = _iso(news.at[number])
         if before.get("at", "") > at:
             return {**before, "volume": _volume(news, number, before, at)}  # a late tick changes no price of now
@@ -88,9 +110,19 @@ class Snapshots:
             found[name] = value if value == value else before.get(name)
         found["volume"] = _volume(news, number, before, at)
         found["at"], found["venue"], found["source"] = at, self._venue, news.source
-        if reference:
-            found.update((name, reference[name]) for name in REFERENCE if name in reference)
-        return found
+        return {**found, **self._figures(symbol, before, news.at[number])}
+
+    def _figures(self, symbol: str, before: Snapshot, at: int) -> Snapshot:
+        """Return the figures of reference that are of the session of `at` (ns)."""
+        known = [one for one in (before, self._reference.get(symbol)) if one and one.get("reference_of")]
+        session = self._dates.of(at) if known else ""
+        return {
+            name: one[name]
+            for one in known
+            if one["reference_of"] == session
+            for name in (*REFERENCE, "reference_of")
+            if name in one
+        }
 
 
 class _News:

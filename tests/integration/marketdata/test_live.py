@@ -22,6 +22,8 @@ T0 = ns("2026-03-02T16:00")
 class NoLink:
     """A link that nobody opens: the tests put ticks into the buffer themselves."""
 
+    reference_of: str | None = None
+
     async def open(self) -> None:
         raise ConnectionError
 

@@ -72,6 +72,7 @@ class StreamLink:
 
     def __init__(self, venue: str, symbols: Sequence[str], aliases: Mapping[str, str], settings: Env) -> None:
         """Take what to subscribe to; nothing is sent before `open`."""
+        self.reference_of: str | None = None
         self._is_coins = venue == "crypto"
         self._settings, self._aliases = settings, aliases
         self._ours = {pair(symbol) if self._is_coins else symbol: symbol for symbol in symbols}
@@ -109,6 +110,7 @@ class StreamLink:
         """Return previous close, open, high and low of the day."""
         today = SystemClock().now().astimezone(_NEW_YORK).date().isoformat()
         found = self._snapshots()
+        self.reference_of = None if self._is_coins else today
         return {
             self._ours[name]: _reference(snapshot, None if self._is_coins else today)
             for name, snapshot in found.items()

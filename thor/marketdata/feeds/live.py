@@ -82,6 +82,9 @@ class Unreadable(ThorError):
 class Link(Protocol):
     """One connection to a source after another."""
 
+    #: The date (ISO) of the session whose figures `reference` gave last, or None: that in which it was asked.
+    reference_of: str | None
+
     async def open(self) -> None:
         """Connect, prove who we are, subscribe; raise `LinkRefused`, or whatever goes wrong."""
 
@@ -112,6 +115,7 @@ class LiveFeed:
         """Prepare; nothing is connected before the first read."""
         self.venue, self.source, self.identity = venue, source, identity
         self.reference: Mapping[str, Mapping[str, float]] = {}
+        self.reference_of: str | None = None
         self._link = link
         self._buffer = Buffer(most)
         self._stop = threading.Event()
@@ -276,7 +280,8 @@ class LiveFeed:
                 self._silence_limit = silence.tick_limit(self.venue, self._clock.now())
                 if time.monotonic() >= due:
                     due = time.monotonic() + REFERENCE_AGAIN
-                    self.reference = self._link.reference()
+                    found = self._link.reference()
+                    self.reference_of, self.reference = self._link.reference_of, found
                 told = ""
             except Exception as error:  # whatever a library raises: the next try finds out
                 if type(error).__name__ != told:
