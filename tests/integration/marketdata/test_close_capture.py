@@ -203,8 +203,11 @@ def test_a_close_that_was_moved_back_after_it_was_captured_is_captured_again(scr
     override(close="17:00")
     script.append(quotes(T1 + 60 * MINUTE, around("SPY", T1 + MINUTE, 107.0)))
 
-    assert close(CLOSE + timedelta(hours=1))["at"] == "2026-03-02T22:00:00+00:00"
+    told = store_track_records(market="usa", at=utc("2026-03-03T14:29"), session_date=date(2026, 3, 3))
+
+    assert told["settled"]["2026-03-02"]["at"] == "2026-03-02T22:00:00+00:00"
     assert (row("SPY").session_close, row("SPY").outcome, row("IBM").outcome) == (107, "WORKED", "NEUTRAL")
+    assert close(CLOSE + timedelta(hours=1)) == {"already": "2026-03-02T22:00:00+00:00"}
 
 
 @pytest.mark.parametrize("graded", [True, False])
