@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,28 @@ def test_after_a_hang_up_it_comes_back_and_subscribes_again(server: AlpacaStream
     row = FeedIncident.objects.get(kind=Kind.DISCONNECTED)
     assert row.ended_at is not None
     assert server.subscriptions[0] == server.subscriptions[1]
+
+
+@pytest.mark.parametrize(("away", "said"), [(600, True), (1, False)])
+def test_what_nobody_heard_over_a_restart_is_said_once(
+    server: AlpacaStream, feed: LiveFeed, away: int, said: bool
+) -> None:
+    since = now() - away * 10**9
+    feed.read(since, now())
+    server.wait_for_subscribers()
+    wait_until(lambda: feed._connected)
+    server.hang_up()
+    server.wait_for_subscribers(2)
+    wait_until(lambda: feed._connected)
+    read_on(feed)
+
+    found = counts()
+    found.pop(Kind.DISCONNECTED, None)
+    assert found == ({Kind.LOST: 1} if said else {})
+    if said:
+        row = FeedIncident.objects.get(kind=Kind.LOST)
+        begin = datetime.fromtimestamp(since // 10**9, UTC)
+        assert f"nobody listened from {begin:%F %T} to 20" in row.detail
 
 
 def test_tries_are_spaced_further_and_further_apart(
