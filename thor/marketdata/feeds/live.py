@@ -33,7 +33,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final, Protocol
 
@@ -42,6 +42,7 @@ from thor.marketdata import incidents, silence
 from thor.marketdata.events import emit, warn
 from thor.marketdata.feeds.buffer import MOST_WAITING, Buffer, Tick
 from thor.marketdata.feeds.port import FeedRefused
+from thor.marketdata.feeds.unheard import Unheard
 from thor.marketdata.guard import AHEAD
 from thor.marketdata.models import FeedIncident
 from thor.marketdata.ticks import TickBatch, empty, make
@@ -50,8 +51,6 @@ from thor.timing import SystemClock, micros
 
 #: Nanoseconds for which a tick waits for older ones.
 GRACE: Final = 250_000_000
-#: Nanoseconds between what was promised last and the first connection for which nothing is said.
-UNHEARD: Final = 2 * 10**9
 #: Seconds for a connection to open and take the subscription, and for it to close.
 OPENING: Final = 10.0
 CLOSING: Final = 2.0
@@ -63,7 +62,6 @@ FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 
 Kind = FeedIncident.Kind
-_SAID: Final = -1
 
 
 class LinkRefused(ThorError):
@@ -126,8 +124,7 @@ class LiveFeed:
         self._listener: threading.Thread | None = None
         self._refusal = ""
         self._connected = self._ever_connected = self._was_mute = False
-        #: What was promised when this process began to listen (ns), until it is said how long nobody had listened.
-        self._promised_at: int | None = None
+        self._unheard = Unheard(venue, source)
         self._news: deque[Callable[[], None]] = deque(maxlen=10_000)
         self._silence_limit: timedelta | None = None
         self._clock = SystemClock()
@@ -139,8 +136,7 @@ class LiveFeed:
         if self._refusal:
             raise FeedRefused(self._refusal)
         self._listen()
-        if self._promised_at is None:
-            self._promised_at = since
+        self._unheard.begin(since)
         promised = max(since, until - GRACE)
         if promised == since:
             # Where the promise does not move, the next read could not tell whether late ticks were published.
@@ -157,7 +153,7 @@ class LiveFeed:
         """Stop listening: another process feeds the venue, or this one ends."""
         listener, self._listener = self._listener, None
         self._stop.set()
-        self._promised_at = None
+        self._unheard.rest()
         if listener is not None:
             listener.join(CLOSING)
         self._buffer.clear()
@@ -213,7 +209,7 @@ class LiveFeed:
             raise ConnectionError(f"it did not answer within {OPENING:g} s") from None
         self._connected = self._ever_connected = True
         emit("thor.feed.connected", venue=self.venue, source=self.source)
-        self._news.append(partial(self._tell_unheard, self._clock.now()))
+        self._news.append(partial(self._unheard.end, self._clock.now()))
         if not self._was_mute:
             self._mended()
 
@@ -274,16 +270,6 @@ class LiveFeed:
             warn("thor.feed.disconnected", venue=self.venue, source=self.source, reason=reason)
         self._connected = False
         self._tell(Kind.DISCONNECTED, reason)
-
-    def _tell_unheard(self, opened: datetime) -> None:
-        """Report what was promised to be published and never heard, if this connection is the first."""
-        since, self._promised_at = self._promised_at, _SAID
-        if since is None or since == _SAID or micros(opened) * 1000 - since <= UNHEARD:
-            return
-        begin = datetime.fromtimestamp(since // 1000 / 1e6, UTC)
-        if any(silence.open_since(self.venue, at) for at in (begin, opened)):
-            detail = f"nobody listened from {begin:%F %T} to {opened:%F %T} UTC: what came then is not asked for again"
-            incidents.report(self.venue, Kind.LOST, source=self.source, at=opened, detail=detail)
 
     def _tell(self, kind: str, detail: str, count: int = 1) -> None:
         """Leave an incident for the publisher's thread: this one must not wait for a database."""
