@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Final
 
 import numpy as np
+from django.db import connection
 from django.db.models import CharField, F, FloatField
 from django.db.models.functions import Cast
 from numpy.typing import NDArray
@@ -18,6 +19,17 @@ from thor.marketdata.models import Split as SplitRow
 #: Instruments whose days are read in one statement.
 CHUNK: Final = 500
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+
+#: An instrument a row, each column of its days as one array; all arrays of a row are in the same order.
+_ARRAYS: Final = """
+SELECT instrument_id, array_send(array_agg((date - date '0001-01-01' + 1)::float8)),
+       array_send(array_agg(open::float8)), array_send(array_agg(high::float8)), array_send(array_agg(low::float8)),
+       array_send(array_agg(close::float8)), array_send(array_agg((origin = %s)::int::float8))
+FROM marketdata_dailybar WHERE instrument_id = ANY (%s) AND date < %s GROUP BY instrument_id
+"""
+#: How PostgreSQL sends an array: a header, and each number after its length. No column of a day may be empty.
+_HEADER: Final = 20
+_SENT: Final = np.dtype([("length", ">i4"), ("number", ">f8")])
 
 
 def base_of(instruments: Sequence[int], as_of: date) -> NDArray[Any]:
@@ -32,7 +44,29 @@ def base_of(instruments: Sequence[int], as_of: date) -> NDArray[Any]:
 
 
 def days_of(instruments: Sequence[int], before: date) -> NDArray[Any]:
-    """Return the days (dtype DAY) of these instruments before a date."""
+    """Return the days (dtype DAY) of these instruments before a date, in any order."""
+    read = sent_days if connection.vendor == "postgresql" else selected_days
+    return read(instruments, before)
+
+
+def sent_days(instruments: Sequence[int], before: date) -> NDArray[Any]:
+    """Return the days as PostgreSQL sends arrays of them; a million rows were seven million Python objects."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ARRAYS, [DailyBar.Origin.ROLLED.value, list(instruments), before])
+        found = cursor.fetchall()
+    parts = [np.empty(0, DAY)]
+    for key, *columns in found:
+        sent = [np.frombuffer(column, _SENT, offset=_HEADER)["number"] for column in columns]
+        part = np.empty(len(sent[0]), DAY)
+        part["instrument"] = key
+        for name, numbers in zip((DAY.names or ())[1:], sent, strict=True):
+            part[name] = numbers
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+def selected_days(instruments: Sequence[int], before: date) -> NDArray[Any]:
+    """Return the days as any database gives them."""
     # As numbers and text: a Decimal and a date a cell would take ten times as long for a million rows.
     prices = {f"{name}_": Cast(F(name), FloatField()) for name in ("open", "high", "low", "close")}
     rows = DailyBar.objects.order_by().filter(instrument__in=instruments, date__lt=before)
