@@ -40,7 +40,8 @@ class Begin:
     """How a run of publication begins: its name, and the data time (ns) from which everything is published.
 
     Without a time the feed is live: it begins now. After a restart it fills a gap of up to AMEND_FOR; if it was away
-    for longer it begins now again, because the bars of so long ago are settled.
+    for longer it begins now again, because the bars of so long ago are settled. That is another run, of the same name
+    with the time behind it, so that nobody takes the minutes in between for observed.
     """
 
     run: str
@@ -64,6 +65,7 @@ class Publisher:
         #: Where publishing stands if nobody else published: as far as is known, and one step on, if an answer was lost.
         self._possible: tuple[Position | None, ...] = ()
         self._since: int | None = None
+        self._run = begin.run
         self._quiet_turns = 0
 
     def turn(self, now: int, *, quiet: int = 4) -> bool:
@@ -145,9 +147,11 @@ class Publisher:
         self._since = known.watermark if known is not None and resumed else self._begin.at
         if self._since is None:
             self._since = now
-        if known is not None and known.run != self._begin.run:
+        if known is not None and not self._is_of_this_feed(known):
             self._snapshots.clear(self._client)
+            self._run = self._begin.run
         elif known is not None:
+            self._run = known.run if resumed else f"{self._begin.run}#{self._since}"
             self.guard.resume(stream.held(self._client, self.venue))
         self.leading = True
         emit(
@@ -161,7 +165,10 @@ class Publisher:
     def _goes_on(self, known: Position, now: int) -> bool:
         """Say whether publishing continues after a known position, or begins anew."""
         recent = self._begin.at is not None or now - known.watermark <= AMEND_FOR
-        return known.run == self._begin.run and recent
+        return self._is_of_this_feed(known) and recent
+
+    def _is_of_this_feed(self, known: Position) -> bool:
+        return known.run == self._begin.run or known.run.startswith(f"{self._begin.run}#")
 
     def _watermark_due(self, since: int, watermark: int, quiet: int) -> bool:
         self._quiet_turns += 1
@@ -169,10 +176,10 @@ class Publisher:
 
     def _send(self, batch: TickBatch, ahead: list[Finding]) -> None:
         known = self._position
-        same = known is not None and known.run == self._begin.run
+        same = known is not None and known.run == self._run
         self._learn(batch)
         judged = self.guard.judge(batch)
-        good = judged.batch.stamped(run=self._begin.run, first=known.sequence if known and same else 0)
+        good = judged.batch.stamped(run=self._run, first=known.sequence if known and same else 0)
         self._possible = (known, stream.position_after(good))
         self._position = stream.publish(
             self._client,

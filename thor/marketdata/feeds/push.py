@@ -77,6 +77,8 @@ class PushFeed:
     """
 
     ends_at: int | None = None
+    #: Ticks come in the order in which they fell due, and a cut by their own times would not be one by that.
+    in_one_piece = True
 
     def __init__(
         self, venue: str, aliases: dict[str, str], client: redis.Redis | None = None, source: str = SOURCE
