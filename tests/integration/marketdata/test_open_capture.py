@@ -313,9 +313,10 @@ def test_an_error_at_the_bell_leaves_the_capture_to_the_passes_of_grading(
     def fail(*_: Any) -> None:
         raise error
 
-    with monkeypatch.context() as patched, pytest.raises(error):
+    with monkeypatch.context() as patched:
         patched.setattr(waiting, "flush_until", fail)
-        capture(session_date=DAY)
+        with pytest.raises(error):
+            capture(session_date=DAY)
     store.delete(keys.capture_waiting("usa"))
 
     early = grade_open(market="usa", at=OPEN + timedelta(seconds=59), session_date=DAY)
@@ -345,9 +346,10 @@ def test_without_the_database_the_note_in_redis_stands_for_the_wish(
     def away(**_: Any) -> None:
         raise OperationalError
 
-    with monkeypatch.context() as patched, pytest.raises(OperationalError):
+    with monkeypatch.context() as patched:
         patched.setattr(AwaitedCapture.objects, "update_or_create", away)
-        capture(session_date=DAY)
+        with pytest.raises(OperationalError):
+            capture(session_date=DAY)
 
     assert grade_open(market="usa", at=OPEN + timedelta(seconds=5), session_date=DAY)["rows"] == 2
     assert store.get(keys.capture_waiting("usa")) is None
