@@ -201,6 +201,17 @@ def assert_extremes(house: House, tape: Tape, lean: Path) -> None:
             assert date.fromisoformat(row[name]) == wanted[name], symbol
 
 
+def assert_known_answers(house: House) -> None:
+    """Ask as a person would for what is known of the day: the price of SPY weighted over its regular hours."""
+    said = house.python(
+        "from datetime import datetime\n"
+        "from thor.marketdata.selectors import session_vwap\n"
+        "hours = [datetime.fromisoformat(text) for text in ('2013-10-07T13:30+00:00', '2013-10-07T20:00+00:00')]\n"
+        "answer = session_vwap('SPY', *hours)"
+    )
+    assert said == "167.9302"
+
+
 def test_a_replayed_day_leaves_what_the_recordings_say(tape: Tape, lean: Path, tmp_path: Path) -> None:
     with replaying(lean, tmp_path, START, SPEED) as house:
         start_all(house)
@@ -212,6 +223,7 @@ def test_a_replayed_day_leaves_what_the_recordings_say(tape: Tape, lean: Path, t
         assert_captures(house, seen, lean, set(MARKETS))
         assert_days(house, seen, lean)
         assert_extremes(house, seen, lean)
+        assert_known_answers(house)
         assert house.count("SELECT count(*) FROM jobs_run WHERE state IN ('failed', 'lost')") == 0
 
 
