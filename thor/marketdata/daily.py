@@ -24,6 +24,7 @@ from typing import Final, TypeVar
 
 from thor.errors import ThorError
 from thor.marketdata.symbols import canonical
+from thor.timing import SystemClock
 
 _PRICES: Final = ("open", "high", "low", "close")
 _PLACES: Final = Decimal("0.00000001")
@@ -120,7 +121,10 @@ def _day(path: Path, line: int, symbol: str, cells: dict[str, str], unit: Decima
         raise _refusal(path, line, "a price is 0, or the volume is below 0")
     if prices["high"] < max(prices.values()) or prices["low"] > min(prices.values()):
         raise _refusal(path, line, "the high is not the highest of the four prices, or the low not the lowest")
-    return DayRow(symbol, _date(path, line, cells["date"]), **prices, volume=volume)
+    day = _date(path, line, cells["date"])
+    if day > SystemClock().now().date() + timedelta(days=1):
+        raise _refusal(path, line, f"{day} lies in the future")
+    return DayRow(symbol, day, **prices, volume=volume)
 
 
 def _once_a_day(path: Path, rows: Iterator[tuple[int, Dated]]) -> Iterator[Dated]:

@@ -178,7 +178,25 @@ def test_what_was_recorded_is_listed_and_never_edited(admin_client: Client, mode
     assert admin_client.get(change).status_code == 200
     assert admin_client.post(change, {}).status_code == 403
     assert admin_client.get(reverse(f"admin:marketdata_{model}_add")).status_code == 403
-    assert admin_client.post(reverse(f"admin:marketdata_{model}_delete", args=[rows[0].pk])).status_code == 403
+    if model != "dailybar":
+        assert admin_client.post(reverse(f"admin:marketdata_{model}_delete", args=[rows[0].pk])).status_code == 403
+
+
+def test_a_day_that_was_imported_by_mistake_can_be_deleted_and_one_rolled_up_stays(admin_client: Client) -> None:
+    instrument = Instrument.objects.get(symbol="ES")
+    prices = {"open": 1, "high": 1, "low": 1, "close": 1, "volume": 1}
+    mistaken, rolled = (
+        DailyBar.objects.create(instrument=instrument, date=f"2026-02-2{day}", origin=origin, **prices)
+        for day, origin in ((7, "imported"), (6, "rolled"))
+    )
+
+    answers = [
+        admin_client.post(reverse("admin:marketdata_dailybar_delete", args=[row.pk]), {"post": "yes"}).status_code
+        for row in (mistaken, rolled)
+    ]
+
+    assert answers == [302, 403]
+    assert list(DailyBar.objects.filter(instrument=instrument)) == [rolled]
 
 
 @pytest.mark.parametrize("model", ["instrument", *RECORDED])

@@ -69,6 +69,7 @@ def test_a_csv_without_symbols_is_of_the_symbol_that_was_given(tmp_path: Path):
         ("2013-10-07,1,nan,1,2,9", "high 'nan' is no number that can be kept"),
         ("2013-10-07,1,3,1,2", "it has 5 columns and the header 6"),
         ("7.10.2013,1,3,1,2,9", "'7.10.2013' is no date; write 2013-10-07"),
+        ("2999-10-07,1,3,1,2,9", "2999-10-07 lies in the future"),
         ("2013-10-07,1,3,2,2,9", "the low not the lowest"),
         ("2013-10-07,4,3,1,2,9", "the high is not the highest"),
         ("2013-10-07,0,3,0,2,9", "a price is 0"),

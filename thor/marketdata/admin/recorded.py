@@ -86,11 +86,16 @@ class VwapSampleAdmin(OfOneInstrument):
 
 @admin.register(DailyBar)
 class DailyBarAdmin(OfOneInstrument):
-    """List trading days, newest first, in the prices of their day."""
+    """List trading days, newest first, in the prices of their day; one that was imported by mistake can be deleted."""
 
     list_display = ("instrument", "date", "open", "high", "low", "close", "volume", "origin")
     list_filter = ("origin",)
     ordering = ("-date",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: DailyBar | None = None) -> bool:
+        """Let a day go that was imported; one that was rolled up would only come again."""
+        imported = obj is None or obj.origin == DailyBar.Origin.IMPORTED
+        return imported and admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
 @admin.register(Extreme)
