@@ -19,6 +19,7 @@ from thor.marketdata.grading import grade
 from thor.marketdata.models import Capture, Outcome, SessionCapture
 from thor.marketdata.opens import trades_until
 from thor.marketdata.spans import Figures
+from thor.marketdata.units import minute_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def write_close(captured: SessionCapture, closes_at: datetime, *, incomplete: bo
     """Write the close figures of every row that has an instrument; return how many rows there are."""
     rows = list(captured.rows.exclude(instrument=None).select_related("instrument").order_by("pk"))
     instruments = [row.instrument for row in rows if row.instrument is not None]
-    until = spans.minute_of(closes_at)
+    until = minute_of(closes_at)
     waiting.flush_until({row.venue for row in instruments}, until)
     traded = spans.figures(instruments, captured.captured_at, until)
     with transaction.atomic():

@@ -13,8 +13,8 @@ from thor.marketdata import daily_rollup, rolling
 from thor.marketdata.closes import REACH
 from thor.marketdata.figures import Price, Row, day_figures, year_figures
 from thor.marketdata.models import DailyBar, Instrument, VwapSample
-from thor.marketdata.spans import minute_of
 from thor.marketdata.trading_days import session_at
+from thor.marketdata.units import minute_of
 
 #: Columns of `TwentyFourHour` to those of `Capture`.
 _OF_24H: Final = {

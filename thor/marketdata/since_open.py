@@ -22,6 +22,7 @@ from thor.marketdata import waiting
 from thor.marketdata.bells import close_of, session_on
 from thor.marketdata.models import Capture, SessionCapture
 from thor.marketdata.spans import Figures
+from thor.marketdata.units import minute_of
 
 #: How far a feed may be behind before it is said that its figures are waited for.
 BEHIND: Final = timedelta(minutes=1)
@@ -74,7 +75,7 @@ def _write(
 
     rows = list(captured.rows.exclude(instrument=None).select_related("instrument").order_by("pk"))
     instruments = [row.instrument for row in rows if row.instrument is not None]
-    done = spans.figures(instruments, captured.captured_at, spans.minute_of(closes_at))
+    done = spans.figures(instruments, captured.captured_at, minute_of(closes_at))
     short = {row.instrument.venue for row in rows if row.instrument and _has_gone_back(row, done.get(row.symbol))}
     if short and not is_flushed:
         raise _GoneBack(short)

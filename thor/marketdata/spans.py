@@ -15,9 +15,8 @@ from typing import Any
 from django.db.models import Max, Min, Sum
 
 from thor.connections import redis_client
-from thor.marketdata import closed, foldstore
+from thor.marketdata import closed
 from thor.marketdata.models import Bar, Instrument
-from thor.marketdata.units import MINUTE
 
 _PLACES = Decimal("0.00000001")
 
@@ -101,6 +100,9 @@ def _settled(bars: Any) -> dict[int, Figures]:
 
 def _fresh(venue: str, symbols: set[str], start: datetime, end: datetime) -> dict[datetime, dict[str, _Minute]]:
     """Return the minutes of the fold within [start, end), by start and symbol."""
+    # Here, not above: the tables of the fold bring NumPy, which a process that only knows of the figures does not need.
+    from thor.marketdata import foldstore
+
     found = {}
     for minute, table in foldstore.open_minutes(redis_client(), venue).items():
         at = datetime.fromtimestamp(minute // 10**9, UTC)
@@ -127,8 +129,3 @@ def joined(parts: Iterable[Figures]) -> Figures:
         first_at=ordered[0].first_at,
         last_at=last.last_at,
     )
-
-
-def minute_of(at: datetime) -> datetime:
-    """Return the start of the minute that holds `at`."""
-    return datetime.fromtimestamp(int(at.timestamp()) // (MINUTE // 10**9) * 60, UTC)

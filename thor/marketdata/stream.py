@@ -9,14 +9,17 @@ A batch without ticks replaces the one before it if that had none either, so a q
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
 from thor.errors import ThorError
-from thor.marketdata import keys, ticks
+from thor.marketdata import keys
 from thor.marketdata.events import warn
-from thor.marketdata.ticks import TickBatch, UnreadableBatch
+
+if TYPE_CHECKING:
+    # The columns bring NumPy, which a process that only asks how far a feed has come does not need.
+    from thor.marketdata.ticks import TickBatch
 
 #: Ticks stay in the stream for twelve hours of data time once they are folded, longer than any exchange trades by day,
 #: so that grading finds them however far it has fallen back; and for twelve hours of real time otherwise.
@@ -105,7 +108,7 @@ def position(client: redis.Redis, venue: str) -> Position | None:
     return Position(run, int(watermark), int(sequence), (raw[1] or b"").decode())
 
 
-def position_after(batch: TickBatch) -> Position:
+def position_after(batch: "TickBatch") -> Position:
     """Return the position to which a stamped batch leads."""
     return Position(batch.run, batch.watermark, batch.first + len(batch), batch.source)
 
@@ -118,7 +121,7 @@ def held(client: redis.Redis, venue: str) -> str:
 def publish(
     client: redis.Redis,
     venue: str,
-    batch: TickBatch,
+    batch: "TickBatch",
     *,
     token: str,
     after: Position | None,
@@ -134,6 +137,8 @@ def publish(
     run begins, by default what its first batch promises.
     Raises `NotTheFeeder` where the lease or the position is not the caller's any more.
     """
+    from thor.marketdata import ticks
+
     to = position_after(batch)
     fields = ticks.encode(batch)
     arguments: list[Any] = [
@@ -166,26 +171,30 @@ def trim(client: redis.Redis, venue: str, *, cursor: str, watermark: int) -> int
     return int(cast(int, client.register_script(_TRIM)(keys=[keys.stream(venue)], args=arguments)))
 
 
-def read(client: redis.Redis, venue: str, *, after: str, count: int) -> tuple[list[tuple[str, TickBatch]], str]:
+def read(client: redis.Redis, venue: str, *, after: str, count: int) -> "tuple[list[tuple[str, TickBatch]], str]":
     """Return up to `count` (entry id, batch) after an id, and the last id that was looked at.
 
     An entry that is no batch is left out and said: it must not stop the entries behind it.
     """
+    from thor.marketdata import ticks
+
     found = []
     entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(keys.stream(venue), f"({after}", "+", count))
     for entry, fields in entries:
         try:
             found.append((entry.decode(), ticks.decode(fields)))
-        except UnreadableBatch as error:
+        except ticks.UnreadableBatch as error:
             warn("thor.feed.unreadable", venue=venue, entry=entry.decode(), reason=error)
     return found, entries[-1][0].decode() if entries else after
 
 
-def newest_before(client: redis.Redis, venue: str, watermark: int, *, page: int = 64) -> tuple[str, TickBatch] | None:
+def newest_before(client: redis.Redis, venue: str, watermark: int, *, page: int = 64) -> "tuple[str, TickBatch] | None":
     """Return the newest (entry id, batch) that promises no more than `watermark` (ns), or None where none is kept.
 
     The stream is walked back from its end, so what is near the end is found quickly.
     """
+    from thor.marketdata import ticks
+
     last = "+"
     while True:
         entries = cast(
@@ -196,7 +205,7 @@ def newest_before(client: redis.Redis, venue: str, watermark: int, *, page: int 
                 continue
             try:
                 return entry.decode(), ticks.decode(fields)
-            except UnreadableBatch:
+            except ticks.UnreadableBatch:
                 continue  # said where it is read
         if len(entries) < page:
             return None

@@ -18,6 +18,7 @@ from thor.marketdata.feeds.replay import ReplayFeed
 from thor.marketdata.foldbook import AMEND_FOR
 from thor.marketdata.publisher import Begin, Publisher
 from thor.marketdata.symbols import ALIASES
+from thor.marketdata.ticks import TickBatch
 
 VENUE = "us_equities"
 T0 = ns("2013-10-07T13:30")
@@ -30,7 +31,7 @@ def feed_of(*instants: int, price: float = 10.0) -> ReplayFeed:
     return ReplayFeed(VENUE, [made])
 
 
-def batches(store: redis.Redis) -> list[stream.TickBatch]:
+def batches(store: redis.Redis) -> list[TickBatch]:
     return [batch for _, batch in stream.read(store, VENUE, after="0-0", count=1000)[0]]
 
 

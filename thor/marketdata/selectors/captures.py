@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from thor.marketdata.models import Bar, Capture, Outcome, SessionCapture
-from thor.marketdata.spans import minute_of
+from thor.marketdata.units import minute_of
 from thor.markets.models import Market
 
 #: How far around a capture bars are looked for, to know the source of its prices.
