@@ -212,10 +212,11 @@ def assert_known_answers(house: House) -> None:
     assert said == "167.9302"
 
 
+@pytest.mark.timeout(600)
 def test_a_replayed_day_leaves_what_the_recordings_say(tape: Tape, lean: Path, tmp_path: Path) -> None:
     with replaying(lean, tmp_path, START, SPEED) as house:
         start_all(house)
-        run_until(house, END, 300)
+        run_until(house, END, 400)
 
         seen = market_day.since(tape, START)
         assert_bars(house, seen, END)
