@@ -171,7 +171,8 @@ def ringing(speed: float = SPEED, start: datetime = START) -> Iterator[Bells]:
         "THOR_REPLAY_START": start.isoformat(),
         "THOR_REPLAY_SPEED": str(speed),
     }
-    with built(**variables) as house, tempfile.TemporaryDirectory(prefix="thor-bells-") as folder:
+    # The house ends first: its workers write into the folder until then.
+    with tempfile.TemporaryDirectory(prefix="thor-bells-") as folder, built(**variables) as house:
         yield Bells(house, Path(folder))
 
 
