@@ -6,13 +6,11 @@ is taken late, or again, says the same.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from thor.marketdata import daily_rollup, rolling
-from thor.marketdata.closes import REACH
 from thor.marketdata.figures import Price, Row, day_figures, year_figures
-from thor.marketdata.models import DailyBar, Instrument, VwapSample
+from thor.marketdata.models import DailyBar, Instrument
 from thor.marketdata.trading_days import session_at
 from thor.marketdata.units import minute_of
 
@@ -28,22 +26,21 @@ _NO_DAY: Final[Row] = dict.fromkeys(("open_24h", "high_24h", "low_24h", "close_2
 
 
 def day_and_year_context(
-    instruments: Sequence[Instrument], at: datetime, last: Mapping[str, Price] | None = None
+    instruments: Sequence[Instrument], at: datetime, last: Mapping[str, Price]
 ) -> dict[str, dict[str, Price]]:
     """Return the columns *_24h and *_52w of `Capture` of each instrument at `at`, a whole minute, by symbol.
 
-    `last` are the prices at `at`, by symbol, which the 52-week percentages are measured on; where it is not given they
-    are those of the newest samples. `close_24h` is None: it is told when the 24 hours are over.
+    `last` are the prices at `at`, by symbol, which the 52-week percentages are measured on. `close_24h` is None: it is
+    told when the 24 hours are over.
     """
     at = minute_of(at)
-    prices = _sampled(instruments, at) if last is None else last
     days, years = _days(instruments, at), _years(instruments, at)
     unknown = (None, None)
     return {
         row.symbol: {
             **days.get(row.symbol, _NO_DAY),
             **year_figures(
-                last=prices.get(row.symbol),
+                last=last.get(row.symbol),
                 high=years.get(row.symbol, unknown)[0],
                 low=years.get(row.symbol, unknown)[1],
             ),
@@ -107,11 +104,3 @@ def _year(
         for row, one in zip(rows, found, strict=True)
         if not np.isnan(one["high_52w"])
     }
-
-
-def _sampled(instruments: Sequence[Instrument], at: datetime) -> dict[str, Decimal]:
-    """Return the price of the newest sample at or before `at`, by symbol."""
-    of = {row.pk: row.symbol for row in instruments}
-    rows = VwapSample.objects.filter(instrument__in=of, minute_at__lte=at, minute_at__gt=at - REACH)
-    newest = rows.order_by("minute_at").values_list("instrument_id", "last_price")
-    return {of[key]: price for key, price in newest}

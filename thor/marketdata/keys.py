@@ -9,7 +9,7 @@ LATEST_QUOTES = "live_data:latest:quotes"
 
 
 def quote_channel(symbol: str) -> str:
-    """Name the pub/sub channel that carries the snapshots of a symbol."""
+    """Name the pub/sub channel that carries the snapshots of a symbol; without one, what all those names begin with."""
     return f"live_data:quotes:{symbol}"
 
 

@@ -31,7 +31,7 @@ MOST_BATCHES = 100_000
 _PUBLISH = """
 -- Times are compared as text: a number of this language does not hold all digits of a nanosecond.
 local function later(a, b) return #a > #b or (#a == #b and a > b) end
-local stream, feed, lease, quotes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local stream, feed, lease, quotes, channel = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 if redis.call('GET', lease) ~= ARGV[1] then return 'lease' end
 local position = redis.call('HGET', feed, 'position') or ''
 if position ~= ARGV[2] then return 'moved' end
@@ -52,7 +52,7 @@ end
 if later(ARGV[11], redis.call('HGET', feed, 'ticked') or '') then redis.call('HSET', feed, 'ticked', ARGV[11]) end
 while place < #ARGV do
   redis.call('HSET', quotes, ARGV[place + 1], ARGV[place + 2])
-  redis.call('PUBLISH', 'live_data:quotes:' .. ARGV[place + 1], ARGV[place + 2])
+  redis.call('PUBLISH', channel .. ARGV[place + 1], ARGV[place + 2])
   place = place + 2
 end
 return id
@@ -158,7 +158,7 @@ def publish(
     ]
     arguments += [part for pair in fields.items() for part in pair]
     arguments += [part for symbol, quote in quotes.items() for part in (symbol, json.dumps(quote))]
-    names = [keys.stream(venue), keys.feed(venue), keys.feed_lease(venue), keys.LATEST_QUOTES]
+    names = [keys.stream(venue), keys.feed(venue), keys.feed_lease(venue), keys.LATEST_QUOTES, keys.quote_channel("")]
     answer = client.register_script(_PUBLISH)(keys=names, args=arguments)
     if answer in (b"lease", b"moved"):
         raise NotTheFeeder(f"another process feeds {venue} now; this one stands by.")

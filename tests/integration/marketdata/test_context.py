@@ -9,7 +9,7 @@ import redis
 from tests.integration.marketdata.conftest import utc
 from tests.integration.marketdata.ledger import bar, day, instrument
 from thor.marketdata.context import day_and_year_context
-from thor.marketdata.models import Capture, DailyBar, Split, VwapSample
+from thor.marketdata.models import Capture, DailyBar, Split
 from thor.marketdata.services.rolling_24h import update_rolling_24h
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,14 +18,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OPEN = utc("2026-03-02T14:30")
 
 
-def context(symbol: str = "SPY", **options: object) -> dict:
-    return day_and_year_context([instrument(symbol)], OPEN, **options)[symbol]
-
-
-def sample(symbol: str, at: str, price: str) -> None:
-    VwapSample.objects.create(
-        instrument=instrument(symbol), minute_at=utc(at), last_price=price, cumulative_volume=1, captured_at=utc(at)
-    )
+def context(symbol: str = "SPY", *, price: object = None) -> dict:
+    last = {} if price is None else {symbol: Decimal(str(price))}
+    return day_and_year_context([instrument(symbol)], OPEN, last)[symbol]
 
 
 def test_it_says_what_was_before_the_instant_and_nothing_of_what_came_after(store: redis.Redis):
@@ -34,11 +29,10 @@ def test_it_says_what_was_before_the_instant_and_nothing_of_what_came_after(stor
     bar("SPY", "2026-03-02T10:00", 170, 176, 168, 172)
     bar("SPY", "2026-03-02T14:29", 175, 180, 172, 175)
     bar("SPY", "2026-03-02T14:30", 1, 999, 1, 2)
-    sample("SPY", "2026-03-02T14:20", "170")
-    sample("SPY", "2026-03-02T14:30", "175")
-    sample("SPY", "2026-03-02T14:31", "2")
 
-    assert context() == {
+    found = context(price=175)
+
+    assert found == {
         "previous_close_24h": 160,
         "open_24h": 170,
         "high_24h": 180,
@@ -55,15 +49,14 @@ def test_it_says_what_was_before_the_instant_and_nothing_of_what_came_after(stor
         "range_52w": 40,
         "range_pct_52w": Decimal("22.8571"),
     }
-    assert set(context()) <= {field.name for field in Capture._meta.concrete_fields}
+    assert set(found) <= {field.name for field in Capture._meta.concrete_fields}
 
 
-def test_the_price_at_the_capture_may_be_given(store: redis.Redis):
+def test_the_year_is_measured_on_the_price_at_the_capture_and_on_nothing_without_one(store: redis.Redis):
     day("SPY", "2026-02-27", 100, 110, 90, 100)
-    sample("SPY", "2026-03-02T14:30", "175")
 
-    assert context(last={"SPY": Decimal(100)})["high_pct_52w"] == 10
-    assert context(last={})["high_pct_52w"] is None
+    assert context(price=100)["high_pct_52w"] == 10
+    assert context()["high_pct_52w"] is None
 
 
 def test_an_instrument_of_which_nothing_is_known_has_every_column_and_no_figure(store: redis.Redis):
@@ -76,7 +69,7 @@ def test_an_instrument_of_which_nothing_is_known_has_every_column_and_no_figure(
 def test_at_the_open_of_tokyo_the_24_hours_have_a_close_before_and_nothing_else(store: redis.Redis):
     day("SPY", "2026-02-27", 160)
 
-    found = day_and_year_context([instrument("SPY")], utc("2026-03-02T00:00"))["SPY"]
+    found = day_and_year_context([instrument("SPY")], utc("2026-03-02T00:00"), {})["SPY"]
 
     assert found["open_24h"] is None
     assert found["previous_close_24h"] == 160

@@ -31,7 +31,6 @@ class ReplayFeed:
         self._ticks = _merged(recordings)
         names = "\n".join(sorted(recording.path for recording in recordings))
         self.identity = f"{SOURCE}:{hashlib.sha256(names.encode()).hexdigest()[:12]}"
-        self.starts_at = int(self._ticks.at[0]) if len(self._ticks) else None
         self.ends_at: int | None = int(self._ticks.at[-1]) if len(self._ticks) else 0
 
     def read(self, since: int, until: int) -> TickBatch:
