@@ -51,6 +51,8 @@ def _refuse_unusable(name: str, written: str) -> None:
 
 
 def _refuse_taken(alias: str, symbol: str, others: Iterable[Instrument]) -> None:
+    if alias == TOTAL:
+        raise ValueError("TOTAL is the composite of all instruments; leave it out here.")
     known = {row.symbol for row in others}
     if alias in known:
         raise ValueError(f"{alias} is an instrument of its own; leave it out here.")

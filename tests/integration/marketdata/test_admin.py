@@ -108,10 +108,12 @@ def test_an_instrument_is_added_with_target_and_split_under_its_one_spelling(adm
         ({"symbol": "A,B"}, "is no symbol: write up to 32 letters, digits and signs, without commas."),
         ({"symbol": "/"}, "'/' is no symbol"),
         ({"aliases": "es"}, "ES is an instrument of its own; leave it out here."),
+        ({"aliases": "MS, Total"}, "TOTAL is the composite of all instruments; leave it out here."),
         ({"aliases": "MS, T-Bond"}, "T-BOND is another spelling of ZB already; leave it out here"),
         ({"aliases": "gold"}, "GOLD is another spelling of GC already"),
         ({"venue": "usa"}, "Select a valid choice. usa is not one of the available choices."),
         ({"tick_size": "0"}, "Write a number greater than zero."),
+        ({"decimals": "9"}, "Write 0 to 8: prices are kept with 8 decimals."),
         ({"threshold": "-1", "strong_threshold": "1"}, "Write zero or more"),
         ({"threshold": "5"}, "Write both thresholds, or none for an instrument without signals."),
         ({"threshold": "5", "strong_threshold": "4"}, "A strong signal needs at least as many points as a plain one."),
@@ -149,6 +151,16 @@ def test_an_offset_that_makes_no_target_is_refused(admin_client: Client) -> None
     page = admin_client.post(reverse(ADD), sent).content.decode()
 
     assert "An offset must be greater than zero; choose none to have no targets." in page
+
+
+@pytest.mark.parametrize("ratio", ["1", "1.000"])
+def test_a_ratio_that_splits_nothing_is_refused(admin_client: Client, ratio: str) -> None:
+    sent = entered(**{"splits-TOTAL_FORMS": "1", "splits-0-date": "2024-06-10", "splits-0-ratio": ratio})
+
+    page = admin_client.post(reverse(ADD), sent).content.decode()
+
+    assert "A ratio of 1 is no split: write 7 for seven new shares an old one, 0.1 for one to ten." in page
+    assert not Instrument.objects.filter(symbol="MSFT").exists()
 
 
 def test_flags_are_changed_in_the_list_also_of_a_row_with_an_odd_spelling(admin_client: Client) -> None:

@@ -1,5 +1,6 @@
 """Instruments, with their targets and splits: what people enter."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,6 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.http import HttpRequest
 
 from thor.marketdata.models import Instrument, Split, Target
+from thor.marketdata.models.fields import PRICE
 from thor.marketdata.naming import free_aliases, free_symbol
 from thor.markets.models import Market
 
@@ -15,6 +17,10 @@ NEWS = (
     "A new instrument has its place in figures, captures and pages at once. A running feed takes it in when it is "
     "started again: end the feed's process (make up starts it again), or restart the service feed of compose."
 )
+
+
+#: As many decimals as prices have at rest.
+PLACES = PRICE["decimal_places"]
 
 
 class Spellings(forms.CharField):
@@ -71,6 +77,8 @@ class InstrumentForm(forms.ModelForm):
         for name in ("tick_size", "tick_value"):
             if found.get(name) is not None and found[name] <= 0:
                 self.add_error(name, "Write a number greater than zero.")
+        if (found.get("decimals") or 0) > PLACES:
+            self.add_error("decimals", f"Write 0 to {PLACES}: prices are kept with {PLACES} decimals.")
         plain, strong = found.get("threshold"), found.get("strong_threshold")
         if plain is not None and plain < 0:
             self.add_error("threshold", "Write zero or more: the same points count upwards and downwards.")
@@ -88,10 +96,28 @@ class TargetInline(admin.StackedInline):
     verbose_name_plural = "Target and stop"
 
 
+class SplitForm(forms.ModelForm):
+    """Ask for a split."""
+
+    class Meta:
+        model = Split
+        fields = "__all__"
+
+    def clean_ratio(self) -> Decimal:
+        """Refuse a ratio that changes nothing: whoever writes it has meant another one."""
+        ratio: Decimal = self.cleaned_data["ratio"]
+        if ratio == 1:
+            raise ValidationError(
+                "A ratio of 1 is no split: write 7 for seven new shares an old one, 0.1 for one to ten."
+            )
+        return ratio
+
+
 class SplitInline(admin.TabularInline):
     """The splits by which older prices are made comparable."""
 
     model = Split
+    form = SplitForm
     extra = 0
 
 
