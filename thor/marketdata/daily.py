@@ -27,6 +27,9 @@ from thor.marketdata.symbols import canonical
 from thor.timing import SystemClock
 
 _PRICES: Final = ("open", "high", "low", "close")
+#: What can be read: what to give instead of a file that cannot.
+_OF_DAYS: Final = "a zip in LEAN's layout, or a CSV with the header symbol,date,open,high,low,close,volume"
+_OF_SPLITS: Final = "a factor file in LEAN's layout, which is no zip, or a CSV with the header symbol,date,ratio"
 _PLACES: Final = Decimal("0.00000001")
 _LARGEST: Final = Decimal(10) ** 12
 #: Kinds of LEAN's folders whose prices are plain numbers.
@@ -86,12 +89,12 @@ def read_splits(path: Path, symbol: str = "") -> Iterator[SplitRow]:
 
 
 def _splits(path: Path, symbol: str) -> Iterator[tuple[int, SplitRow]]:
-    rows = list(csv.reader(io.StringIO(_text(path))))
+    rows = list(csv.reader(io.StringIO(_text(path, _OF_SPLITS))))
     if rows and len(rows[0]) == 4 and rows[0][0].strip().isdigit():
         yield from _lean_splits(path, rows, canonical(symbol or path.stem))
     else:
         wanted = ("date", "ratio") if symbol else ("symbol", "date", "ratio")
-        for line, cells in _records(path, wanted):
+        for line, cells in _records(path, wanted, _OF_SPLITS):
             ratio = _figure(path, line, "ratio", cells["ratio"])
             if not Decimal("0.000001") <= ratio < Decimal(10) ** 8 or ratio == 1:
                 raise _refusal(path, line, f"a ratio of {ratio} is no split: 7 is seven new shares an old one")
@@ -107,7 +110,7 @@ def _lean_days(path: Path, symbol: str) -> Iterator[tuple[int, DayRow]]:
 
 
 def _csv_days(path: Path, wanted: Sequence[str], symbol: str) -> Iterator[tuple[int, DayRow]]:
-    for line, cells in _records(path, wanted):
+    for line, cells in _records(path, wanted, _OF_DAYS):
         yield line, _day(path, line, symbol or canonical(cells["symbol"]), cells, Decimal(1))
 
 
@@ -160,8 +163,8 @@ def _plain(ratio: Decimal) -> Decimal:
     return (plain if abs(plain - ratio) < ratio * Decimal(_NEAR) else ratio).quantize(_PLACES)
 
 
-def _records(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(io.StringIO(_text(path)))
+def _records(path: Path, wanted: Sequence[str], files: str) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(io.StringIO(_text(path, files)))
     header = [name.strip().lower() for name in next(reader, [])]
     missing = [name for name in wanted if name not in header]
     if missing:
@@ -189,8 +192,8 @@ def _date(path: Path, line: int, text: str) -> date:
         raise _refusal(path, line, f"{text!r} is no date; write 2013-10-07 or 20131007") from None
 
 
-def _text(path: Path) -> str:
-    return _opened(path, lambda: path.read_text("utf-8-sig"))
+def _text(path: Path, files: str) -> str:
+    return _opened(path, lambda: path.read_text("utf-8-sig"), files)
 
 
 def _unzipped(path: Path) -> str:
@@ -201,14 +204,14 @@ def _unzipped(path: Path) -> str:
                 raise ValueError(f"it holds {len(names)} files instead of one")
             return archive.read(names[0]).decode("ascii")
 
-    return _opened(path, read)
+    return _opened(path, read, _OF_DAYS)
 
 
-def _opened(path: Path, read: Callable[[], str]) -> str:
+def _opened(path: Path, read: Callable[[], str], files: str) -> str:
     try:
         return read()
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        raise UnreadableDays(f"{path} cannot be read ({error}); give a LEAN zip or a CSV with a header.") from None
+        raise UnreadableDays(f"{path} cannot be read ({error}); give {files}.") from None
 
 
 def _refusal(path: Path, line: int, reason: str) -> UnreadableDays:

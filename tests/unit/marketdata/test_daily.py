@@ -102,6 +102,18 @@ def test_a_file_that_is_no_zip_or_not_there_is_refused(tmp_path: Path):
             list(read_days(path))
 
 
+def test_a_zip_of_splits_is_refused_with_what_is_read_instead(tmp_path: Path):
+    path = lean(tmp_path, "20000620,0.86,0.00892857,101")
+
+    with pytest.raises(UnreadableDays) as caught:
+        list(read_splits(path))
+
+    assert str(caught.value).startswith(f"{path} cannot be read (")
+    assert str(caught.value).endswith(
+        "); give a factor file in LEAN's layout, which is no zip, or a CSV with the header symbol,date,ratio."
+    )
+
+
 def test_a_factor_file_gives_a_split_where_the_factor_changes(tmp_path: Path):
     path = tmp_path / "aapl.csv"
     path.write_text(
