@@ -73,7 +73,7 @@ class Book:
     baseline: volume.Baseline
     known: set[int]
     load: Callable[[int], MinuteTable]
-    session_of: Callable[[int], int | None] = lambda minute: None
+    session_of: volume.SessionOf = volume.in_no_session
     session: MinuteTable | None = None
     tables: dict[int, MinuteTable] = field(default_factory=dict)
     retired: set[int] = field(default_factory=set)
@@ -182,7 +182,7 @@ class Book:
         group = [batch for batch in group if len(batch)]
         if not group:
             return
-        batch = self._in_time(volume.with_deltas(concatenate(group), self.baseline))
+        batch = self._in_time(volume.with_deltas(concatenate(group), self.baseline, self.session_of))
         self.tally.ticks += len(batch)
         folded = bars.fold(batch)
         for minute in np.unique(folded.rows["minute"]).tolist():

@@ -5,9 +5,10 @@ import redis
 
 from tests.integration.marketdata.conftest import ns, utc
 from tests.integration.marketdata.publishing import Script
-from thor.marketdata import foldstore
+from thor.marketdata import closed, foldstore
 from thor.marketdata.bars import MINUTE
 from thor.marketdata.services import intraday
+from thor.marketdata.ticks import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,3 +78,27 @@ def test_a_new_run_of_the_feed_has_a_session_of_its_own(store: redis.Redis) -> N
 def test_without_a_tick_there_is_no_session(store: redis.Redis) -> None:
     assert foldstore.session(store, "us_equities") is None
     assert foldstore.open_minutes(store, "us_equities") == {}
+
+
+@pytest.mark.parametrize(
+    ("last", "traded"),
+    [(999_900.0, 25.0), (300.0, 325.0)],
+    ids=["a source that takes a trade back", "a counter that begins again"],
+)
+def test_the_day_is_not_counted_again_where_a_source_takes_a_trade_back(
+    store: redis.Redis, last: float, traded: float
+) -> None:
+    start = ns("2026-03-02T14:30")
+    script = Script(store)
+
+    script.append(
+        make(
+            ("SPY",), code=[0] * 3, at=[start, start + 1, start + 2], price=[600.0] * 3, size=[float("nan")] * 3,
+            cumulative=[999_975.0, 1_000_000.0, last], watermark=start + MINUTE, source="TEST",
+        )
+    )  # fmt: skip
+    intraday.step_once(market="us_equities", at=utc("2026-03-02T14:31"))
+
+    table = foldstore.session(store, "us_equities")
+    assert table is not None
+    assert {symbol: closed.in_units(row["volume"]) for symbol, row in table.traded()} == {"SPY": traded}
