@@ -1,6 +1,7 @@
 """Grade captured trades once a second: which of target and stop was touched first, over every tick.
 
-A slot that was missed needs no repeat: the next one reads on from where the last pass ended.
+A slot that was missed needs no repeat: the next one reads on from where the last pass ended. The one at the bell closes
+a session again whose close was captured, and has moved to this bell since.
 """
 
 from typing import Any
@@ -13,6 +14,7 @@ from thor.timing import During, Every, Occurrence, Skip
 @job(
     cadence=Every(seconds=1),
     window=During("open"),
+    also_at=("session_end",),
     markets="control",
     catch_up=Skip(),
     queue="market_data",

@@ -27,6 +27,7 @@ def planned(job: str, after: datetime, now: datetime, market: str = "usa") -> Pl
         window=spec.window,
         sessions=sessions_of(market),
         market=market,
+        also_at=spec.also_at,
         catch_up=spec.catch_up,
         deadline=spec.deadline,
         since=after - timedelta(days=30),
@@ -76,5 +77,6 @@ def test_a_track_record_is_not_made_after_the_bell() -> None:
 
 def test_grading_goes_on_from_bell_to_bell() -> None:
     assert due("market_open_grading", OPEN - SECOND, OPEN) == [(OPEN, DAY)]
-    assert due("market_open_grading", CLOSE - SECOND, CLOSE) == []
+    assert due("market_open_grading", CLOSE - SECOND, CLOSE) == [(CLOSE, DAY)]
+    assert due("market_open_grading", CLOSE, CLOSE + timedelta(hours=1)) == []
     assert specs()["market_open_grading"].markets == "control"

@@ -3,7 +3,8 @@
 nobody captured the open        waiting for capture: what was not captured is not made up afterwards
 the feed is behind              what is there is written, incomplete; pending rows wait; a later run completes it
 ticks are missing               what is there is written, incomplete; the next two weeks look whether bars have come
-the close was moved             it is captured again, here or before the next open; what was touched stays decided
+the close was moved             it is captured again by the last pass of grading, at that close, or before the next
+                                open; what was touched stays decided
 the session was called off      it closed with the bell that called it off
 a session before is not closed  it is closed first, here and in the minute before the next open
 """
