@@ -72,6 +72,10 @@ class Env(BaseSettings):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = named(
         "THOR_LOG_LEVEL", "info", "How much is logged"
     )
+    scheduler_mode: Annotated[Literal["heartbeat", "legacy"], BeforeValidator(_lower)] = named(
+        "THOR_SCHEDULER_MODE", "heartbeat", "Who runs the jobs: heartbeat (beat, or run_heartbeat), legacy (threads)"
+    )
+    stack_auto_start: bool = named("THOR_STACK_AUTO_START", True, "In legacy mode, let a web server start the stack")
     jobs: str = named("THOR_JOBS", "all", "Jobs of this installation: all, none, or names and groups")
     imports: str = named("THOR_IMPORTS", "", "Modules of tasks of your own, comma-separated, loaded by every process")
     feed: str = named("THOR_FEED", "simulated", "Feed of prices, or one a venue: globex=simulated,…")

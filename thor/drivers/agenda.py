@@ -1,7 +1,7 @@
 """The lines of the schedule, ordered by when each is due next: what is due costs O(log n), not a look at every line."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -27,15 +27,18 @@ class Agenda:
         self._due: dict[datetime, dict[UUID, None]] = {}  # in order, and each once
         self._places: dict[UUID, datetime] = {}
 
-    def apply(self, changed: Iterable[Row], gone: Iterable[UUID], *, after: datetime) -> list[Row]:
-        """Take over lines that are new or changed and forget those gone; return those that are due at other times."""
+    def apply(self, changed: Iterable[Row], gone: Iterable[UUID], *, after: Callable[[Row], datetime]) -> list[Row]:
+        """Take over lines that are new or changed and forget those gone; return those that are due at other times.
+
+        `after` tells up to when a line is decided.
+        """
         for key in gone:
             self.rows.pop(key, None)
             self._places.pop(key, None)
         moved = [row for row in changed if self._differs(row)]
         self.rows.update((row.id, row) for row in changed)
         for row in moved:
-            self.put(row, first_due(row, after))
+            self.put(row, first_due(row, after(row)))
         return moved
 
     def put(self, row: Row, at: datetime | None) -> None:

@@ -34,13 +34,13 @@ class Batch:
 def gather(
     agenda: Agenda,
     *,
-    after: datetime,
+    after: Callable[[Row], datetime],
     until: datetime,
     clock: Clock,
     lane_of: Callable[[Row], Lane],
     alive: Callable[[], None],
 ) -> Batch:
-    """Take what is due in (after, until] off the agenda, and put each line back with its next time.
+    """Take what is due in (after(line), until] off the agenda, and put each line back with its next time.
 
     `alive` is called now and then: a hundred thousand lines take longer than a lease lives.
     """
@@ -49,7 +49,7 @@ def gather(
         if number % SLICE == 0:
             alive()
         try:
-            found = plan(row.timed, after=after, now=until, fold=isinstance(clock, ReplayClock))
+            found = plan(row.timed, after=after(row), now=until, fold=isinstance(clock, ReplayClock))
         except Exception as error:  # a line whose times cannot be computed must not stop the others
             unplannable(row, error)
             continue

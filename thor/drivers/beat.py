@@ -12,24 +12,14 @@ from types import FrameType
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.db.backends.signals import connection_created
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from thor.connections import connect, redis_client, redis_url
+from thor.drivers.contender import Contender, bind_this_thread
+from thor.drivers.mode import legacy_allowed
 from thor.drivers.publish import Publisher
 from thor.drivers.reign import PAUSE, Reign
-from thor.env import env
-from thor.jobs import hints
 from thor.jobs.decision import Deposed
-from thor.leadership.clock import process_clock
-from thor.leadership.elector import Elector, Renewer
-from thor.leadership.lease import Lease, NoLease, RedisLease
-from thor.leadership.listener import Listener
-from thor.leadership.models import Leader
-from thor.leadership.offset import OffsetClock
-from thor.leadership.requests import StepDownRequests
-from thor.leadership.selectors import lease_key, released_channel
-from thor.markets.transitions import next_transition_at
+from thor.leadership.seat import BESIDE_STACK, SCHEDULER, Seat
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +27,7 @@ logger = logging.getLogger(__name__)
 class ThorScheduler(DatabaseScheduler):
     """Elect, plan, decide and publish inside `tick()`; Celery only keeps calling it."""
 
-    _reign: Reign | None = None
-    _renewer: Renewer | None = None
-    _listener: Listener | None = None
+    _contender: Contender | None = None
     _has_said = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +59,7 @@ class ThorScheduler(DatabaseScheduler):
 
     def tick(self, *_: Any, **__: Any) -> float:
         """Turn the loop once: do what is due and wait, here, until something is due again."""
-        reign = self._reign or self._begin()
+        reign = self._contender.reign if self._contender else self._begin()
         if reign is None:
             time.sleep(PAUSE.total_seconds())
             return 0.0
@@ -90,11 +78,8 @@ class ThorScheduler(DatabaseScheduler):
 
     def close(self) -> None:
         """Release the lease and let go of the broker."""
-        if self._reign is not None:
-            self._reign.leave()
-        for thread in (self._renewer, self._listener):
-            if thread is not None:
-                thread.stop()
+        if self._contender is not None:
+            self._contender.leave()
 
     @property
     def info(self) -> str:
@@ -103,33 +88,25 @@ class ThorScheduler(DatabaseScheduler):
 
     def _begin(self) -> Reign | None:
         """Write the declared rows and join the election; nothing yet where the database does not answer."""
-        connection_created.connect(_bound, dispatch_uid="thor.beat.bound")
+        bind_this_thread()
         try:
             self.install_default_entries({})
             self.update_from_dict(self.app.conf.beat_schedule)
-            row, _ = Leader.objects.get_or_create(id=1)
-            clock = process_clock() if env().clock == "replay" else OffsetClock()
-            # The first look may build the tables of sessions: seconds in which no lease should be held.
-            next_transition_at(clock.now())
+            contender = Contender(Publisher(self.app), seat=self._seat())
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             self._say_trouble(str(error).strip())
             return None
-        settings = env()
-        elector = Elector(_lease(row), settings.lease_time)
-        self._reign = Reign(
-            elector=elector,
-            publisher=Publisher(self.app),
-            clock=clock,
-            fixed=settings.disable_leader_lock,
-            requests=None if settings.disable_leader_lock else StepDownRequests(row),
-        )
-        self._renewer = Renewer(elector, settings.lease_time)
-        self._renewer.start()
-        self._listener = _listener(row, self._reign)
-        self._listener.start()
+        self._contender = contender
+        contender.start()
         self._take_signals()
-        return self._reign
+        return contender.reign
+
+    def _seat(self) -> Seat:
+        if not legacy_allowed():
+            return SCHEDULER
+        logger.info("THOR_SCHEDULER_MODE=legacy: the entries of Thor's jobs are left to the stack; all others run here")
+        return BESIDE_STACK
 
     def _say_trouble(self, trouble: str) -> None:
         if not self._has_said:
@@ -142,30 +119,5 @@ class ThorScheduler(DatabaseScheduler):
             signal.signal(number, self._stop)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self._reign is not None:
-            self._reign.stop()
-
-
-def _bound(connection: Any, **_: Any) -> None:
-    """Let no statement of a scheduler wait for ever, and none of its locks outlive a process that was frozen."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '2s'; SET statement_timeout = '20s'")
-            cursor.execute("SET idle_in_transaction_session_timeout = '5s'")
-
-
-def _listener(row: Leader, reign: Reign) -> Listener:
-    """Wake the loop when the lease is released, or the schedule edited."""
-    edits = hints.channel(row.installation)
-    client = connect(redis_url(), retry=None)
-    return Listener(client, (edits, released_channel(row)), lambda channel: reign.hear(channel == edits))
-
-
-def _lease(row: Leader) -> Lease:
-    if env().disable_leader_lock:
-        return NoLease()
-    redis_client()  # starts the embedded server where none is configured
-    # An answer that takes longer than a third of a lease is of no use, and the loop must not hang on it.
-    patience = max(0.5, env().lease_ttl / 3)
-    client = connect(redis_url(), socket_timeout=patience, socket_connect_timeout=patience, retry=None)
-    return RedisLease(client, lease_key(row))
+        if self._contender is not None:
+            self._contender.reign.stop()

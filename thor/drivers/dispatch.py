@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from thor.drivers.batch import SLICE, Batch, gather, scatter
+from thor.drivers.carrier import Carrier
 from thor.drivers.outgoing import Outgoing
-from thor.drivers.publish import Publisher
 from thor.drivers.timetable import Timetable
 from thor.failpoints import reach
 from thor.jobs import outbox
@@ -31,13 +31,13 @@ class Dispatcher:
     """One reign's decisions. `decided_until` is the cursor of every line."""
 
     def __init__(
-        self, *, reign: Reign, timetable: Timetable, publisher: Publisher, clock: Clock, alive: Callable[[], None]
+        self, *, reign: Reign, timetable: Timetable, carrier: Carrier, clock: Clock, alive: Callable[[], None]
     ) -> None:
-        self.term, self._alive = reign.term, alive
+        self.term, self._seat, self._alive = reign.term, reign.seat, alive
         self.decided_until = timetable.cursor
         self.fired: dict[int, tuple[datetime, int]] = {}
-        self.outgoing = Outgoing(reign, timetable.agenda, publisher, alive)
-        self._timetable, self._agenda, self._publisher, self._clock = timetable, timetable.agenda, publisher, clock
+        self.outgoing = Outgoing(reign, timetable.agenda, carrier, alive)
+        self._timetable, self._agenda, self._carrier, self._clock = timetable, timetable.agenda, carrier, clock
         self._ahead: Batch | None = None
         self._parcels: dict[UUID, Any] = {}
         self._changes = 0
@@ -65,7 +65,7 @@ class Dispatcher:
         messages = [batch.messages[one.uid] for one in batch.planned if _goes_out(one)]
         for first in range(0, 0 if self.outgoing.is_behind else len(messages), SLICE):
             self._alive()
-            self._parcels |= self._publisher.pack(messages[first : first + SLICE])
+            self._parcels |= self._carrier.pack(messages[first : first + SLICE])
 
     def forget_prepared(self) -> None:
         """Put back what was gathered ahead: the lines are about to change."""
@@ -101,7 +101,7 @@ class Dispatcher:
         lane_of = self.outgoing.lane_of
         return gather(
             self._agenda,
-            after=self.decided_until,
+            after=self._timetable.after,
             until=until,
             clock=self._clock,
             lane_of=lane_of,
@@ -149,6 +149,7 @@ class Dispatcher:
                 planned=planned,
                 done=done,
                 next_due=self.next_due(),
+                seat=self._seat,
             )
         )
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django_celery_beat.models import PeriodicTasks
 
 from thor.drivers import chores, moved
-from thor.drivers.bells import Bells
+from thor.drivers.bells import Bells, Chore, Deaf
+from thor.drivers.carrier import Carrier
 from thor.drivers.dispatch import Dispatcher
-from thor.drivers.memory import BrokerMemory
-from thor.drivers.publish import Publisher
+from thor.drivers.pace import Exact, Pace
 from thor.drivers.timer import Timer
 from thor.drivers.timetable import Timetable
 from thor.jobs import controls, events
@@ -18,8 +18,9 @@ from thor.jobs.ledger import SILENCE
 from thor.jobs.models import Control
 from thor.leadership import term
 from thor.leadership.elector import boottime
+from thor.leadership.seat import Part
 from thor.leadership.term import Reign
-from thor.markets import horizon, mirror, registry, transitions
+from thor.markets import registry
 from thor.timing import Clock, ReplayClock
 from thor.timing.instants import MICROSECOND
 
@@ -29,8 +30,6 @@ LOOK = timedelta(seconds=0.25)
 #: Everything is read again this often, so that an edit that told nobody is found as well.
 READ_ALL = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
-#: Calendars that end soon are looked for this often; each is said once a day.
-HOUR = timedelta(hours=1)
 SHOW = timedelta(seconds=4)
 #: Time is decided at least this often, also while nothing is due.
 ADVANCE = timedelta(seconds=5)
@@ -57,22 +56,21 @@ class Lead:
         self,
         reign: Reign,
         *,
-        publisher: Publisher,
+        carrier: Carrier,
         clock: Clock,
+        pace: Pace | None = None,
         timetable: Timetable | None = None,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin: read the schedule, ring the bells that were missed. `alive` is called while that takes its time."""
-        self.term, self._clock, self._alive = reign.term, clock, alive
+        self.term, self._clock, self._pace, self._alive = reign.term, clock, pace or Exact(), alive
         now = clock.now()
         decided_until = reign.decided_until or now - MICROSECOND
-        self._timetable = timetable or Timetable(decided_until)
-        self._timetable.begin(decided_until)
-        self._dispatcher = Dispatcher(
-            reign=reign, timetable=self._timetable, publisher=publisher, clock=clock, alive=alive
-        )
+        self._timetable = timetable or Timetable(decided_until, reign.seat.parts)
+        self._timetable.begin(decided_until, reign.ahead)
+        self._dispatcher = Dispatcher(reign=reign, timetable=self._timetable, carrier=carrier, clock=clock, alive=alive)
         self._outgoing = self._dispatcher.outgoing
-        self._memory = BrokerMemory(str(term.installation()))
+        self._memory = carrier.memory(str(term.installation()))
         self._remembered = reign.published_seq
         self._heard_since = self._swept_at = boottime()
         self._seen_change: datetime | None = None
@@ -81,19 +79,15 @@ class Lead:
         self._read_all, self._recall, self._again = Timer(READ_ALL, at_once=False), Timer(RECALL), Timer(PUBLISH_AGAIN)
         self._look = Timer(LOOK, at_once=False, patience=PATIENCE)
         self._show = Timer(SHOW, at_once=False, patience=PATIENCE)
-        self._chores = (
-            (self._look, self._look_around),
-            (Timer(ADVANCE), lambda: self._dispatcher.advance(self._turned_at)),
-            (Timer(SECOND, patience=PATIENCE), self._sweep),
-            (Timer(SECOND, at_once=False, patience=PATIENCE), self._outgoing.find_lost),
-            (Timer(SECOND, at_once=False, patience=PATIENCE), lambda: transitions.resend_unhandled(self._turned_at)),
-            (self._show, lambda: chores.show_last_runs(self._dispatcher)),
-            (Timer(mirror.AGAIN_AFTER, patience=PATIENCE), lambda: mirror.publish(self._turned_at)),
-            (Timer(HOUR, patience=PATIENCE), lambda: horizon.short_horizons(self._turned_at)),
+        self._bells = Bells(now) if Part.JOBS in reign.seat.parts else Deaf()
+        self._chores: tuple[Chore, ...] = (
+            (self._look, lambda _: self._look_around()),
+            (Timer(ADVANCE), self._dispatcher.advance),
+            (Timer(SECOND, patience=PATIENCE), lambda _: self._sweep()),
+            (Timer(SECOND, at_once=False, patience=PATIENCE), lambda _: self._outgoing.find_lost()),
+            (self._show, lambda _: chores.show_last_runs(self._dispatcher)),
+            *self._bells.chores,
         )
-        self._bells = Bells(now)
-        # The leader before is deposed: what it did not live to announce is announced at once.
-        transitions.resend_unhandled(now, at_once=True)
         self._take_hours(now)
 
     def turn(self) -> None:
@@ -102,12 +96,12 @@ class Lead:
         now = self._turned_at = self._clock.now()
         if self._outgoing.is_behind and self._again.is_due():
             self._outgoing.catch_up()
-        self._has_fired = bool(self._dispatcher.turn(now))
+        self._has_fired = self._pace.is_time(now) and bool(self._dispatcher.turn(now))
         self._watch_broker()
         self._bells.ring(now)
         for timer, chore in self._chores:
             if timer.is_due(is_quiet=self.until_next() > QUIET):
-                chore()
+                chore(now)
         self._dispatcher.prepare(self._clock.now())
 
     def until_next(self) -> timedelta:
@@ -117,7 +111,7 @@ class Lead:
         bells = [self._clock.wall_of(instant) - wall for instant in self._bells.instants]
         if isinstance(self._clock, ReplayClock):
             return max(rest, min([self._clock.next_tick(wall) - wall, *bells]))
-        due = self._dispatcher.next_due()
+        due = self._pace.turn_at(self._dispatcher.next_due())
         waits = [*bells, self._clock.wall_of(due) - wall] if due is not None else bells
         return max(rest, min(waits, default=LOOK))
 
@@ -125,6 +119,7 @@ class Lead:
         """Look at schedule and hours soon: somebody said that one of them changed."""
         registry.forget()
         self._look.hurry()
+        self._pace.hurry()
 
     def give_up(self) -> Timetable:
         """End the reign; return what is known of the schedule, for standing by."""

@@ -16,8 +16,8 @@ from uuid import UUID
 from thor.drivers.agenda import Agenda
 from thor.drivers.backlog import Backlog
 from thor.drivers.batch import SLICE
+from thor.drivers.carrier import Carrier, PublishFailed
 from thor.drivers.envelope import Message
-from thor.drivers.publish import Publisher, PublishFailed
 from thor.failpoints import reach
 from thor.jobs import events, outbox
 from thor.jobs.ledger import BACKFILL
@@ -31,11 +31,12 @@ from thor.timing import Occurrence
 class Outgoing:
     """One reign's way to the broker. `published_seq` is how far everything decided has been sent."""
 
-    def __init__(self, reign: Reign, agenda: Agenda, publisher: Publisher, alive: Callable[[], None]) -> None:
-        self._term, self._agenda, self._publisher, self._alive = reign.term, agenda, publisher, alive
+    def __init__(self, reign: Reign, agenda: Agenda, carrier: Carrier, alive: Callable[[], None]) -> None:
+        self._term, self._seat, self._alive = reign.term, reign.seat, alive
+        self._agenda, self._carrier = agenda, carrier
         self.published_seq = reign.published_seq
         self.is_behind = True  # until what a predecessor may have left is published
-        self._backlog = Backlog(publisher.depth)
+        self._backlog = Backlog(carrier.depth)
         self._sent_again: dict[int, tuple[float, float]] = {}
 
     @property
@@ -63,7 +64,7 @@ class Outgoing:
     def catch_up(self) -> bool:
         """Publish what was decided and perhaps never sent: after a takeover, or when the broker refused a batch."""
         newest = outbox.newest_seq()
-        if not self._send_again(outbox.owed(self.published_seq)):
+        if not self._send_again(outbox.owed(self.published_seq, self._seat.parts)):
             return False
         self.is_behind, self.published_seq = False, max(self.published_seq, newest)
         return True
@@ -71,7 +72,7 @@ class Outgoing:
     def release(self) -> int:
         """Publish what waits in the ledger, as far as the queues have room; return how many runs."""
         self._backlog.look()
-        waiting = outbox.waiting()
+        waiting = outbox.waiting(self._seat.parts)
         self._backlog.hold({queue: held for queue, held in waiting.items() if held})
         return 0 if self.is_behind else sum(map(self._release, waiting))
 
@@ -81,8 +82,8 @@ class Outgoing:
         What was published five seconds later has come out of its queue, or there is nothing in there. It may yet be
         that a worker has it in hand, so the same one is sent again after twice the time at the earliest.
         """
-        runs = [] if self.is_behind else outbox.unclaimed()
-        passed, now = outbox.claimed_up_to() if runs else {}, boottime()
+        runs = [] if self.is_behind else outbox.unclaimed(self._seat.parts)
+        passed, now = outbox.claimed_up_to(self._seat.parts) if runs else {}, boottime()
         lost = [run for run in runs if self._is_overtaken(run, passed.get(run.queue)) and self._may_send(run, now)]
         if lost:
             outbox.hold(lost)
@@ -92,7 +93,7 @@ class Outgoing:
         return len(lost)
 
     def _release(self, queue: str) -> int:
-        runs = outbox.next_in(queue, self._backlog.room(queue))
+        runs = outbox.next_in(queue, self._backlog.room(queue), self._seat.parts)
         if not runs or not self._send_again(runs):
             return 0
         outbox.released(runs)
@@ -125,7 +126,7 @@ class Outgoing:
             return known
         found = rows_of_entries(unknown)
         removed = [run.uid for run in runs if run.entry in unknown - found.keys()]
-        if removed and is_current(self._term):
+        if removed and is_current(self._term, self._seat):
             outbox.skip(removed, "entry removed")
         return {run.entry: known.get(run.entry) or found.get(run.entry) for run in runs}
 
@@ -134,7 +135,7 @@ class Outgoing:
             for first in range(0, len(messages), SLICE):
                 if first:
                     self._alive()
-                self._publisher.publish(messages[first : first + SLICE], parcels)
+                self._carrier.publish(messages[first : first + SLICE], parcels)
             reach("published")
         except PublishFailed as error:
             if not self.is_behind:
@@ -143,7 +144,7 @@ class Outgoing:
             return False
         for queue, number in Counter(_queue(message.row) for message in messages).items():
             self._backlog.sent(queue, number)
-        strangers = [message.uid for message in messages if not self._publisher.can_claim(message.row.task)]
+        strangers = [message.uid for message in messages if not self._carrier.can_claim(message.row.task)]
         if strangers:
             outbox.hand_over(strangers)
         return True

@@ -18,8 +18,9 @@ from celery.app.amqp import task_message
 from kombu.transport.redis import Channel as RedisChannel
 from kombu.utils.json import dumps
 
+from thor.drivers.carrier import PublishFailed
 from thor.drivers.envelope import Envelope, Message, envelope_of, headers_of, run_header
-from thor.errors import ThorError
+from thor.drivers.memory import BrokerMemory
 from thor.failpoints import reach
 from thor.jobs.runner import LedgerTask
 from thor.jobs.schedule import Row
@@ -34,10 +35,6 @@ PUSH = 250
 NOT_FOUND = "404"
 #: Kinds of messages that are remembered.
 KINDS = 4096
-
-
-class PublishFailed(ThorError):
-    """The broker did not take the batch."""
 
 
 @dataclass(slots=True)
@@ -132,6 +129,10 @@ class Publisher:
             if str(getattr(error, "code", "")) != NOT_FOUND:
                 raise
             return 0
+
+    def memory(self, installation: str) -> BrokerMemory:
+        """Return the mark that is kept in the broker."""
+        return BrokerMemory(installation)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -10,8 +10,9 @@ from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from thor.drivers.carrier import Carrier
 from thor.drivers.lead import Lead
-from thor.drivers.publish import Publisher
+from thor.drivers.pace import Pace
 from thor.drivers.standby import Standby
 from thor.drivers.timer import Timer
 from thor.drivers.timetable import Timetable
@@ -21,6 +22,7 @@ from thor.leadership import term
 from thor.leadership.elector import Elector
 from thor.leadership.offset import OffsetClock
 from thor.leadership.requests import StepDownRequests
+from thor.leadership.seat import SCHEDULER, Seat
 from thor.timing import Clock
 
 logger = logging.getLogger(__name__)
@@ -45,16 +47,19 @@ class Reign:
         self,
         *,
         elector: Elector,
-        publisher: Publisher,
+        carrier: Carrier,
         clock: Clock,
         fixed: bool = False,
         requests: StepDownRequests | None = None,
+        seat: Seat = SCHEDULER,
+        pace: Pace | None = None,
     ) -> None:
-        """Contend through `elector`; make way when `requests` say so."""
-        self.elector, self.publisher, self.clock, self.fixed = elector, publisher, clock, fixed
+        """Contend through `elector` for `seat`; make way when `requests` say so."""
+        self.elector, self.carrier, self.clock, self.fixed = elector, carrier, clock, fixed
+        self._seat, self._pace = seat, pace
         self.lead: Lead | None = None
         self.is_stopping = False
-        self._standby = Standby()
+        self._standby = Standby(seat)
         self._wake, self._is_announced = threading.Event(), False
         self._trouble = ""
         self._is_redis_away = self._is_in_doubt = False
@@ -73,6 +78,10 @@ class Reign:
 
     def turn(self) -> None:
         """Do what is due, then wait until something is due again."""
+        self.rest(self.act())
+
+    def act(self) -> timedelta:
+        """Do what is due; return how long nothing will be."""
         self.elector.turned()
         try:
             wait = self._act()
@@ -88,6 +97,10 @@ class Reign:
             self._is_in_doubt = True
             self._say_trouble(f"the database does not answer: {str(error).strip()}")
             wait = PAUSE
+        return wait
+
+    def rest(self, wait: timedelta) -> None:
+        """Wait, unless the end was asked for, until then or until somebody has something to say."""
         if not self.is_stopping:
             self._wake.wait(max(0.0, wait.total_seconds()))
             self._wake.clear()
@@ -97,7 +110,7 @@ class Reign:
         if self.lead is not None:
             self._stand_down("stopping")
         self.elector.resign()
-        self.publisher.close()
+        self.carrier.close()
 
     def _act(self) -> timedelta:
         if not self._knows_the_time():
@@ -143,7 +156,7 @@ class Reign:
         if not self.elector.campaign():
             return False
         try:
-            reign = term.raise_term(self.elector.identity, at=self.clock.wall())
+            reign = term.raise_term(self.elector.identity, at=self.clock.wall(), seat=self._seat)
             self.elector.database_answered()
             self.lead = self._lead(reign, self._standby.take())
             self._is_in_doubt = False
@@ -158,19 +171,26 @@ class Reign:
 
         What was decided may be written or not, and nobody in this process knows; what was read may be half taken over.
         """
-        reign = term.reread(number)
+        reign = term.reread(number, self._seat)
         if reign is None:
             raise Deposed
         self.lead = self._lead(reign, None)
         self._is_in_doubt = False
 
     def _lead(self, reign: term.Reign, timetable: Timetable | None) -> Lead:
-        return Lead(reign, publisher=self.publisher, clock=self.clock, timetable=timetable, alive=self._is_alive)
+        return Lead(
+            reign,
+            carrier=self.carrier,
+            clock=self.clock,
+            pace=self._pace,
+            timetable=timetable,
+            alive=self._is_alive,
+        )
 
     def _is_alive(self) -> None:
         """Report progress in the middle of something long: the loop moves, and the database answers."""
         self.elector.turned()
-        term.decided_until()
+        term.decided_until(self._seat)
         self.elector.database_answered()
 
     def _stand_down(self, reason: str) -> None:

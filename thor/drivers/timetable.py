@@ -5,21 +5,27 @@ ahead of it: a standby that follows the leader can then begin at once, where the
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 from thor.drivers.agenda import Agenda, first_due
 from thor.jobs.schedule import MANY, Row, Schedule
+from thor.leadership.seat import BOTH, Part
 
 
 class Timetable:
     """The lines of the schedule as last read, on an agenda."""
 
-    def __init__(self, cursor: datetime) -> None:
+    def __init__(self, cursor: datetime, parts: frozenset[Part] = BOTH) -> None:
         """Know nothing yet; what is due after `cursor` counts."""
         self.agenda, self.cursor = Agenda(), cursor
-        self._schedule = Schedule()
+        self._schedule = Schedule(parts)
+        self._ahead: Mapping[Part, datetime] = {}
+
+    def after(self, row: Row) -> datetime:
+        """Return the instant up to which a line is decided: the cursor, or further for a part that is ahead of it."""
+        return max(self.cursor, self._ahead.get(row.part, self.cursor)) if self._ahead else self.cursor
 
     def read(
         self, at: datetime, *, announced: bool = False, writes: bool = True, alive: Callable[[], None] = lambda: None
@@ -35,7 +41,7 @@ class Timetable:
             else:
                 changes = self._schedule.look(at, writes=writes, progress=alive)
             alive()
-            moved = self.agenda.apply(changes.changed, changes.gone, after=self.cursor)
+            moved = self.agenda.apply(changes.changed, changes.gone, after=self.after)
             if is_first and len(changes.changed) > MANY:
                 gc.freeze()
         return moved, len(changes.gone)
@@ -46,16 +52,17 @@ class Timetable:
             self.agenda.put(row, first_due(row, decided_until))
         self.cursor = max(self.cursor, decided_until)
 
-    def begin(self, decided_until: datetime) -> None:
+    def begin(self, decided_until: datetime, ahead: Mapping[Part, datetime] | None = None) -> None:
         """Go on from where time is decided until; look again for what was passed over, where that is earlier."""
-        if decided_until < self.cursor:
+        has_passed = decided_until < self.cursor
+        self.cursor, self._ahead = decided_until, ahead or {}
+        if has_passed:
             for row in self.agenda.rows.values():
-                self.agenda.put(row, first_due(row, decided_until))
-        self.cursor = decided_until
+                self.agenda.put(row, first_due(row, self.after(row)))
 
     def ended(self, pks: list[int]) -> None:
         """Let go of lines that switched themselves off: whoever switches one on again makes a new line of it."""
-        self.agenda.apply([], self._schedule.forget(pks), after=self.cursor)
+        self.agenda.apply([], self._schedule.forget(pks), after=self.after)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any
 from thor.timing import Occurrence
 
 HEADER = "thor_run"
+#: Where a task's request says that it is carried out in the process of its scheduler, and by what.
+INLINE = "thor_inline"
 
 
 @dataclass(frozen=True, slots=True)

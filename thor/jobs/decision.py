@@ -25,6 +25,7 @@ from thor.errors import ThorError
 from thor.jobs import binary
 from thor.jobs.models import LIVE, Entry, Run, State
 from thor.leadership.models import Leader
+from thor.leadership.seat import SCHEDULER, Seat
 
 
 class Deposed(ThorError):
@@ -80,6 +81,7 @@ class Decision:
     planned: Sequence[Planned] = ()
     done: Sequence[int] = ()
     next_due: datetime | None = None
+    seat: Seat = SCHEDULER
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ WITH reign AS (
     UPDATE leadership_leader
        SET decided_until = GREATEST(decided_until, %(until)b), published_seq = GREATEST(published_seq, %(published)b),
            next_due_at = %(next_due)b
-     WHERE id = 1 AND term = %(term)b
+     WHERE id = %(row)b AND term = %(term)b
     RETURNING term, set_config('synchronous_commit', 'off', true)
 ), one_off AS (
     UPDATE django_celery_beat_periodictask SET enabled = false
@@ -176,6 +178,7 @@ def decide(decision: Decision) -> list[Written]:
 def _decide_on_postgresql(decision: Decision) -> list[Written]:
     columns = zip(*map(_values, decision.planned), strict=True) if decision.planned else [()] * len(_TYPES)
     parameters = {
+        "row": decision.seat.row,
         "term": decision.term,
         "until": decision.until,
         "published": decision.published_seq,
@@ -192,7 +195,7 @@ def _decide_on_postgresql(decision: Decision) -> list[Written]:
 
 def _decide_in_a_transaction(decision: Decision) -> list[Written]:
     with transaction.atomic():
-        changed = Leader.objects.filter(id=1, term=decision.term).update(**_marks(decision))
+        changed = Leader.objects.filter(id=decision.seat.row, term=decision.term).update(**_marks(decision))
         if not changed:
             raise Deposed
         if decision.done:

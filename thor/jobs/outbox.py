@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from django.db.models import BigIntegerField, Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Now
 
-from thor.jobs.models import Lane, Run, State
+from thor.jobs.models import Entry, Lane, Run, State
+from thor.leadership.seat import BOTH, Part
 
 #: A run that is not claimed so long after it was published may be lost, if its queue shows it.
 OVERDUE = timedelta(seconds=5)
@@ -19,6 +20,8 @@ OVERDUE = timedelta(seconds=5)
 MARGIN = timedelta(seconds=0.5)
 #: How many of the newest runs tell how far a queue has come.
 RECENT = 5000
+
+Parts = frozenset[Part]
 
 
 def skip(uids: Iterable[uuid.UUID], reason: str) -> None:
@@ -38,25 +41,26 @@ def newest_seq() -> int:
     return Run.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
 
 
-def owed(published_seq: int) -> list[Run]:
+def owed(published_seq: int, parts: Parts = BOTH) -> list[Run]:
     """Return the runs that were decided and perhaps never published, in order."""
     due = Run.objects.filter(state=State.DUE, lane=Lane.DIRECT, seq__gt=published_seq, deadline_at__gt=Now())
-    return list(due.exclude(not_before__gt=Now()).order_by("seq"))
+    return list(_of(due, parts).exclude(not_before__gt=Now()).order_by("seq"))
 
 
-def waiting() -> dict[str, int]:
+def waiting(parts: Parts = BOTH) -> dict[str, int]:
     """Return the queues for which runs wait, and how many of these were held back."""
     held = Count("seq", filter=Q(lane=Lane.HELD))
-    return dict(_waiting().values("queue").annotate(held=held).values_list("queue", "held").order_by())
+    return dict(_waiting(parts).values("queue").annotate(held=held).values_list("queue", "held").order_by())
 
 
-def next_in(queue: str, most: int) -> list[Run]:
+def next_in(queue: str, most: int, parts: Parts = BOTH) -> list[Run]:
     """Return the runs that go to a queue next, one an entry: asked for, held back, caught up.
 
     Of what comes again within a minute the newest go first, since the others are soon too late; the rest in order.
     """
     place = Case(When(lane=Lane.HELD, brief=True, then=-F("seq")), default=F("seq"), output_field=BigIntegerField())
-    found = _waiting().filter(queue=queue, deadline_at__gt=Now() + MARGIN).order_by("lane", "brief", place)
+    ready = _waiting(parts).exclude(not_before__gt=Now())
+    found = ready.filter(queue=queue, deadline_at__gt=Now() + MARGIN).order_by("lane", "brief", place)
     chosen: dict[uuid.UUID, Run] = {}
     for run in found[: 4 * most]:
         chosen.setdefault(run.uid if run.lane != Lane.HELD else run.entry, run)
@@ -68,25 +72,31 @@ def released(runs: Sequence[Run]) -> None:
     Run.objects.filter(seq__in=[run.seq for run in runs], state=State.DUE).update(lane=Lane.DIRECT)
 
 
-def unclaimed() -> list[Run]:
+def unclaimed(parts: Parts = BOTH) -> list[Run]:
     """Return runs that nobody has claimed a while after they were decided, and that nothing holds up."""
     running = Run.objects.filter(entry=OuterRef("entry"), state=State.STARTED)
     due = Run.objects.extra(where=["jobs_run.state IN ('due', 'started')"]).filter(
         state=State.DUE, lane=Lane.DIRECT, decided_at__lt=Now() - OVERDUE, deadline_at__gt=Now() + MARGIN
     )
     waits = Q(not_before__gt=Now() - OVERDUE)
-    return list(due.exclude(waits).exclude(Exists(running), exclusive=True).order_by("seq")[:RECENT])
+    found = _of(due, parts).exclude(waits).exclude(Exists(running), exclusive=True)
+    return list(found.order_by("seq")[:RECENT])
 
 
-def claimed_up_to() -> dict[str, datetime]:
+def claimed_up_to(parts: Parts = BOTH) -> dict[str, datetime]:
     """Return, by queue, when the newest run was decided that has come out of it."""
-    recent = Run.objects.filter(seq__gt=newest_seq() - RECENT, started_at__isnull=False)
+    recent = _of(Run.objects.filter(seq__gt=newest_seq() - RECENT, started_at__isnull=False), parts)
     return dict(recent.values("queue").annotate(at=Max("decided_at")).values_list("queue", "at").order_by())
 
 
 def hold(runs: Iterable[Run]) -> None:
     """Let these be published again, when their queues have room."""
     Run.objects.filter(seq__in=[run.seq for run in runs], state=State.DUE).update(lane=Lane.HELD)
+
+
+def put_back(uids: Iterable[uuid.UUID]) -> None:
+    """Let these wait in the ledger: nobody has begun them, and whoever leads sends them when they may begin."""
+    Run.objects.filter(uid__in=list(uids), state=State.DUE).update(lane=Lane.ASKED)
 
 
 def spoken_until(entry: uuid.UUID, after: datetime, until: datetime) -> datetime:
@@ -96,6 +106,14 @@ def spoken_until(entry: uuid.UUID, after: datetime, until: datetime) -> datetime
     return found or after
 
 
-def _waiting() -> "QuerySet[Run]":
+def _waiting(parts: Parts) -> "QuerySet[Run]":
     # Literals, since SQLite uses a partial index only where the query says the same as the index.
-    return Run.objects.extra(where=["jobs_run.state = 'due' AND jobs_run.lane > 0"])
+    return _of(Run.objects.extra(where=["jobs_run.state = 'due' AND jobs_run.lane > 0"]), parts)
+
+
+def _of(runs: "QuerySet[Run]", parts: Parts) -> "QuerySet[Run]":
+    """Keep the runs of these parts of the schedule; what belongs to no job of Thor's is somebody's own."""
+    if parts == BOTH:
+        return runs
+    jobs = Entry.objects.exclude(job="").values("id")
+    return runs.filter(entry__in=jobs) if Part.JOBS in parts else runs.exclude(entry__in=jobs)

@@ -6,6 +6,7 @@ it does not come back, the message is thrown away and the run left to the ledger
 
 import traceback
 import uuid
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from thor.failpoints import reach
 from thor.jobs import events, ledger, middleware, workers
-from thor.jobs.claim import HEADER, Claimed, occurrence_of
+from thor.jobs.claim import HEADER, INLINE, Claimed, occurrence_of
 from thor.jobs.patience import patiently
 from thor.timing import Occurrence, OncePerSession, SystemClock
 
@@ -123,6 +124,10 @@ class LedgerTask(Task):
 
     def _come_again(self, seconds: float) -> None:
         """Send this very message once more, for a little later."""
+        inline = getattr(self.request, INLINE, None)
+        if inline is not None:
+            inline.again()
+            return
         self.apply_async(
             args=tuple(self.request.args or ()),
             kwargs=dict(self.request.kwargs or {}),
@@ -155,8 +160,14 @@ class LedgerTask(Task):
         return timedelta(seconds=self.default_retry_delay if countdown is None else countdown)
 
     def _carry_out(self, run: Claimed, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        inline = getattr(self.request, INLINE, None)
+
+        def body() -> Any:
+            with inline.limited(run.time_limit) if inline is not None else nullcontext():
+                return super(LedgerTask, self).__call__(*args, **kwargs)
+
         try:
-            result = middleware.wrap(run, lambda: super(LedgerTask, self).__call__(*args, **kwargs))()
+            result = middleware.wrap(run, body)()
         except Retry:
             raise  # the run was opened again before the message was sent
         except Ignore:

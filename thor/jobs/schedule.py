@@ -24,6 +24,7 @@ from thor.jobs.models import Entry
 from thor.jobs.registry import specs
 from thor.jobs.spec import JobSpec
 from thor.jobs.versions import version_of
+from thor.leadership.seat import BOTH, Part
 from thor.markets.registry import market
 from thor.markets.sessions import sessions_of
 from thor.timing import Cadence, Sessions, Window, jittered, parse_window
@@ -39,6 +40,10 @@ UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, 
 
 class NotThatKind(ThorError, ValueError):
     """Arguments are a JSON list, keyword arguments and headers a JSON object."""
+
+
+class NoSuchJob(ThorError):
+    """The line is one of a job that is declared elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ class Row:
         """Return the identity of the entry."""
         return self.timed.id
 
+    @property
+    def part(self) -> Part:
+        """Tell whose line it is: that of a job, or somebody's own."""
+        return Part.OTHERS if self.spec is None else Part.JOBS
+
 
 class Changes(NamedTuple):
     """What a look at the schedule found: lines that are new or changed, and the identities of those gone."""
@@ -74,7 +84,9 @@ class Changes(NamedTuple):
 class Schedule:
     """The lines as they were at the last look. A look costs what was written since the one before."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: frozenset[Part] = BOTH) -> None:
+        """Know no line yet; only those of `parts` are taken."""
+        self._parts = parts
         self._stamps: dict[int, int | None] = {}
         self._ids: dict[int, UUID] = {}
         self._seen: Glance | None = None
@@ -146,12 +158,12 @@ class Schedule:
         noted: list[Noted] = []
         for line, stamp in found:
             known = len(noted)
-            row = _readable(line, at, noted)
+            row = _readable(line, at, noted, self._parts)
             if len(noted) > known and not writes:
                 self._stamps[line.pk] = None
                 continue
             # What could not be read is tried again at each look: a calendar may be there by then.
-            is_off = line.retired_at is not None or not (line.enabled or line.job)
+            is_off = _is_off(line) or _part(line) not in self._parts
             self._stamps[line.pk] = stamp if row is not None or is_off else None
             if row is None:
                 self._forget(line.pk, changes)
@@ -225,17 +237,27 @@ def is_in_window(entry: Entry, at: datetime) -> bool:
 _said: set[tuple[int, str]] = set()
 
 
-def _readable(line: Line, at: datetime, noted: list[Noted]) -> Row | None:
+def _readable(line: Line, at: datetime, noted: list[Noted], parts: frozenset[Part]) -> Row | None:
     try:
         line = _with_edit(line, at, noted)
-        if line.retired_at is not None or not (line.enabled or line.job) or _sleeps(line):
+        if _is_off(line) or _part(line) not in parts or _sleeps(line):
             return None
+        if line.job not in specs() and Part.OTHERS not in parts:
+            raise NoSuchJob(f"this process has no job {line.job!r}; its line waits for one that has.")
         return row_of(line)
     except UNREADABLE as error:
         if (line.pk, str(error)) not in _said:
             _said.add((line.pk, str(error)))
             events.emit("thor.entry.unreadable", entry=line.name, reason=str(error))
         return None
+
+
+def _is_off(line: Line) -> bool:
+    return line.retired_at is not None or not (line.enabled or line.job)
+
+
+def _part(line: Line) -> Part:
+    return Part.JOBS if line.job else Part.OTHERS
 
 
 def _with_edit(line: Line, at: datetime, noted: list[Noted]) -> Line:

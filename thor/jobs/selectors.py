@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
+from django_celery_beat.models import PeriodicTask
 
 from thor.jobs import lines
 from thor.jobs.lines import Line
@@ -52,6 +53,13 @@ def runs(
     wanted = {"name": entry, "state": state, "nominal_at__gte": start, "nominal_at__lt": end}
     found = Run.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
     return list(found.order_by("-nominal_at", "-seq")[:limit])
+
+
+def others_enabled() -> int:
+    """Return how many periodic tasks are switched on that belong to no job of Thor's."""
+    others = Q(thor_entry__isnull=True) | Q(thor_entry__job="")
+    number: int = PeriodicTask.objects.filter(others, enabled=True).count()
+    return number
 
 
 def entry_board(at: datetime) -> list[EntryStatus]:

@@ -29,13 +29,22 @@ def _name_this_start(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _start_heartbeat(sender: Any, **_: Any) -> None:
+    report_for_work(str(getattr(sender, "hostname", "")))
+
+
+def report_for_work(hostname: str) -> None:
+    """Let this process be known as one that carries out runs, from now until `sign_off`."""
     _stop.clear()
-    hostname = str(getattr(sender, "hostname", ""))
     threading.Thread(target=_beat, args=(hostname,), name="thor-heartbeat", daemon=True).start()
 
 
 @signals.worker_shutdown.connect
 def _stop_heartbeat(**_: Any) -> None:
+    sign_off()
+
+
+def sign_off() -> None:
+    """Carry out no more runs: what this process had begun is lost from now on."""
     _stop.set()
     try:
         Worker.objects.filter(boot=boot()).delete()

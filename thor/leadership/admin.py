@@ -4,17 +4,23 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from thor.leadership.models import Leader
+from thor.leadership.seat import SCHEDULER, STACK
 
 
 @admin.register(Leader)
 class LeaderAdmin(admin.ModelAdmin):
-    """The one row of leadership, read-only: only a leader's own statements may change it."""
+    """The rows of leadership, read-only: only a leader's own statements may change them."""
 
-    list_display = ("term", "holder", "since", "decided_until", "published_seq")
-    readonly_fields = ("installation", *list_display)
+    list_display = ("seat", "term", "holder", "since", "decided_until", "published_seq")
+    readonly_fields = ("installation", *list_display, "parts", "jobs_until", "others_until")
+
+    @admin.display(description="seat")
+    def seat(self, row: Leader) -> str:
+        """Name the lease that guards the row."""
+        return STACK.lease if row.pk == STACK.row else SCHEDULER.lease
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: there is one row."""
+        """Refuse: the seats are known."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Leader | None = None) -> bool:

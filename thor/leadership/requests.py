@@ -4,7 +4,6 @@ import redis
 
 from thor.connections import redis_client
 from thor.leadership.lease import LeaseUnreachable
-from thor.leadership.models import Leader
 from thor.leadership.selectors import step_down_key
 
 #: A request that no leader has seen by then was meant for one that is gone.
@@ -13,9 +12,8 @@ REQUEST_SECONDS = 5
 
 def ask_to_step_down(holder: str) -> None:
     """Ask the scheduler of that name to release the lease and let others contend first."""
-    row, _ = Leader.objects.get_or_create(id=1)
     try:
-        redis_client().set(step_down_key(row), holder, ex=REQUEST_SECONDS)
+        redis_client().set(step_down_key(), holder, ex=REQUEST_SECONDS)
     except redis.exceptions.RedisError as error:
         raise LeaseUnreachable(f"Redis does not answer ({error}).") from error
 
@@ -23,9 +21,9 @@ def ask_to_step_down(holder: str) -> None:
 class StepDownRequests:
     """What a leader looks at, again and again: whether it was asked to make way."""
 
-    def __init__(self, row: Leader) -> None:
-        """Look at the requests of an installation."""
-        self._client, self._key = redis_client(), step_down_key(row)
+    def __init__(self) -> None:
+        """Look at the requests of this installation."""
+        self._client, self._key = redis_client(), step_down_key()
 
     def is_for(self, holder: str) -> bool:
         """Tell, once, whether `holder` is asked to step down; a Redis that is away asks nothing."""

@@ -7,6 +7,8 @@ from thor.connections import redis_client
 from thor.env import env
 from thor.leadership.lease import LeaseUnreachable, RedisLease
 from thor.leadership.models import Leader
+from thor.leadership.seat import SCHEDULER, Seat
+from thor.leadership.term import installation
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +30,27 @@ class LeaderStatus:
         return None if self.lease_age is None else round(self.lease_age / timedelta(milliseconds=1))
 
 
-def lease_key(row: Leader) -> str:
-    """Return the key of the lease of this installation."""
-    return f"thor:leader:{row.installation}"
+def lease_key(seat: Seat = SCHEDULER) -> str:
+    """Return the key of the lease of a seat of this installation."""
+    return f"{seat.lease}:{installation()}"
 
 
-def released_channel(row: Leader) -> str:
+def released_channel(seat: Seat = SCHEDULER) -> str:
     """Return the channel on which a holder says that it released the lease."""
-    return f"{lease_key(row)}:released"
+    return f"{lease_key(seat)}:released"
 
 
-def step_down_key(row: Leader) -> str:
+def step_down_key() -> str:
     """Return the key that asks one holder, by name, to make way."""
-    return f"thor:step_down:{row.installation}"
+    return f"thor:step_down:{installation()}"
 
 
-def leader_status() -> LeaderStatus:
-    """Return who leads, from the row in the database and the lease in Redis."""
-    row = Leader.objects.filter(id=1).first() or Leader(id=1)
+def leader_status(seat: Seat = SCHEDULER) -> LeaderStatus:
+    """Return who leads from a seat, from its row in the database and its lease in Redis."""
+    row = Leader.objects.filter(id=seat.row).first() or Leader(id=seat.row)
     holding, problem = None, ""
     try:
-        holding = RedisLease(redis_client(), lease_key(row)).holding()
+        holding = RedisLease(redis_client(), lease_key(seat)).holding()
     except LeaseUnreachable as error:
         problem = str(error)
     age = env().lease_time - holding.remaining if holding else None

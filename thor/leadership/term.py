@@ -1,30 +1,34 @@
 """The term: the number of a reign, owned by the database, which alone can prove who may write."""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import F
 
 from thor.leadership.models import Leader
+from thor.leadership.seat import SCHEDULER, Part, Seat
 
 
 @dataclass(frozen=True, slots=True)
 class Reign:
-    """What a new leader starts from."""
+    """What a new leader starts from. `ahead` are parts that somebody has decided further than `decided_until`."""
 
     term: int
     decided_until: datetime | None
     published_seq: int
+    seat: Seat = SCHEDULER
+    ahead: Mapping[Part, datetime] = field(default_factory=dict)
 
 
 def installation() -> uuid.UUID:
     """Return the id of this installation: two that share a Redis by mistake then do not share a lease."""
-    return Leader.objects.get_or_create(id=1)[0].installation
+    return Leader.objects.get_or_create(id=SCHEDULER.row)[0].installation
 
 
-def raise_term(holder: str, *, at: datetime) -> Reign:
+def raise_term(holder: str, *, at: datetime, seat: Seat = SCHEDULER) -> Reign:
     """Begin a reign: raise the term and return what is decided and published so far.
 
     It fails where that takes longer than a second: the lease is worth little by then, and another may be luckier.
@@ -33,23 +37,39 @@ def raise_term(holder: str, *, at: datetime) -> Reign:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '1s'")
-        Leader.objects.get_or_create(id=1)
-        Leader.objects.filter(id=1).update(term=F("term") + 1, holder=holder, since=at)
-        row = Leader.objects.get(id=1)
-    return Reign(row.term, row.decided_until, row.published_seq)
+        Leader.objects.get_or_create(id=seat.row)
+        Leader.objects.filter(id=seat.row).update(term=F("term") + 1, holder=holder, since=at)
+        cursors = _cursors(seat)
+        row = Leader.objects.get(id=seat.row)
+        row.begin(seat.parts, min(cursors.values(), default=None))
+        row.save(update_fields=["parts", "decided_until", "jobs_until", "others_until"])
+    return _reign(row, seat, cursors)
 
 
-def reread(term: int) -> Reign | None:
+def reread(term: int, seat: Seat = SCHEDULER) -> Reign | None:
     """Return how far this reign has come, as the database knows it; nothing where a newer one has begun."""
-    row = Leader.objects.filter(id=1, term=term).first()
-    return None if row is None else Reign(row.term, row.decided_until, row.published_seq)
+    row = Leader.objects.filter(id=seat.row, term=term).first()
+    return None if row is None else _reign(row, seat, _cursors(seat))
 
 
-def decided_until() -> datetime | None:
+def decided_until(seat: Seat = SCHEDULER) -> datetime | None:
     """Return how far time has been decided."""
-    return Leader.objects.filter(id=1).values_list("decided_until", flat=True).first()
+    return Leader.objects.filter(id=seat.row).values_list("decided_until", flat=True).first()
 
 
-def is_current(term: int) -> bool:
+def is_current(term: int, seat: Seat = SCHEDULER) -> bool:
     """Tell whether `term` is still the highest: one cheap round trip."""
-    return Leader.objects.filter(id=1, term=term).exists()
+    return Leader.objects.filter(id=seat.row, term=term).exists()
+
+
+def _cursors(seat: Seat) -> dict[Part, datetime]:
+    """Return how far each part of a seat is decided, from whichever seat; nothing of one that never was."""
+    rows = list(Leader.objects.all())
+    found = {part: [at for row in rows if (at := row.until(part)) is not None] for part in sorted(seat.parts)}
+    return {part: max(instants) for part, instants in found.items() if instants}
+
+
+def _reign(row: Leader, seat: Seat, cursors: Mapping[Part, datetime]) -> Reign:
+    start = row.decided_until
+    ahead = {part: at for part, at in cursors.items() if start is not None and at > start}
+    return Reign(row.term, start, row.published_seq, seat, ahead)

@@ -24,30 +24,39 @@ SLOW: Final = timedelta(seconds=60)
 _AWAITED: Final = frozenset({Phase.pre_open, Phase.open, Phase.pre_close})
 
 
-def heartbeat_period(at: datetime, active_venues: Collection[str] | None = None) -> timedelta:
-    """Return how long the heartbeat waits after `at`.
+def heartbeat_period(
+    at: datetime,
+    active_venues: Collection[str] | None = None,
+    *,
+    fast: timedelta = FAST,
+    slow: timedelta = SLOW,
+) -> timedelta:
+    """Return how long the heartbeat waits after `at`: `fast`, or `slow`, which ends at what is awaited.
 
     Active control markets count, and the active venues among `active_venues`: the keys of those that have an active
     instrument, which markets cannot know. Without the argument every active venue counts.
     """
-    return period_of((table for row, table in active_tables() if _counts(row, active_venues)), at)
+    tables = (table for row, table in active_tables() if _counts(row, active_venues))
+    return period_of(tables, at, fast=fast, slow=slow)
 
 
-def period_of(tables: Iterable[SessionTable], at: datetime) -> timedelta:
+def period_of(
+    tables: Iterable[SessionTable], at: datetime, *, fast: timedelta = FAST, slow: timedelta = SLOW
+) -> timedelta:
     """Return the period for these sessions: a second while any trades, else a minute or until one is awaited."""
     tables = list(tables)
     if any(table.is_open(at) for table in tables):
-        return FAST
-    return min((_wait(table, at) for table in tables), default=SLOW)
+        return fast
+    return min((_wait(table, at, slow) for table in tables), default=slow)
 
 
 def _counts(row: Market, active_venues: Collection[str] | None) -> bool:
     return row.role == Market.Role.CONTROL or active_venues is None or row.key in active_venues
 
 
-def _wait(table: SessionTable, at: datetime) -> timedelta:
-    """Return the time to the next thing awaited of a market that does not trade, a minute at most."""
-    return next(_awaited(table, at, at + SLOW), at + SLOW) - at
+def _wait(table: SessionTable, at: datetime, slow: timedelta) -> timedelta:
+    """Return the time to the next thing awaited of a market that does not trade, one slow period at most."""
+    return next(_awaited(table, at, at + slow), at + slow) - at
 
 
 def _awaited(table: SessionTable, at: datetime, until: datetime) -> Iterator[datetime]:

@@ -145,7 +145,7 @@ def test_the_table_of_the_documents_is_what_is_printed(client: Client) -> None:
     now = SystemClock().now()
     raise_term("a", at=now)
     Leader.objects.update(decided_until=now, next_due_at=now + timedelta(seconds=30))
-    lease = RedisLease(redis_client(), lease_key(Leader.objects.get()))
+    lease = RedisLease(redis_client(), lease_key())
     assert lease.acquire("a", env().lease_time)
     for state in (State.DUE, State.SUCCEEDED):
         ran(state, None if state == State.DUE else 0.1)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from thor.drivers.carrier import PublishFailed
 from thor.drivers.envelope import Message
 from thor.drivers.lead import Lead
-from thor.drivers.publish import PublishFailed
+from thor.drivers.memory import BrokerMemory
 from thor.drivers.timetable import Timetable
 from thor.jobs.models import Run
 from thor.leadership.term import raise_term
@@ -45,6 +46,10 @@ class CollectingPublisher:
         """Claim every task but those of another application."""
         return not task.startswith("foreign.")
 
+    def memory(self, installation: str) -> BrokerMemory:
+        """Keep the mark where a real broker would."""
+        return BrokerMemory(installation)
+
     def close(self) -> None:
         """Have nothing to close."""
 
@@ -65,8 +70,7 @@ class World:
     def new_leader(self, timetable: Timetable | None = None) -> Lead:
         """Begin a new reign, with what was known while standing by."""
         reign = raise_term("tester", at=self.clock.wall())
-        publisher: Any = self.broker
-        self.lead = Lead(reign, publisher=publisher, clock=self.clock, timetable=timetable)
+        self.lead = Lead(reign, carrier=self.broker, clock=self.clock, timetable=timetable)
         return self.lead
 
     def after(self, seconds: float) -> list[str]:

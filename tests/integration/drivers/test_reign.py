@@ -39,7 +39,7 @@ class Pair:
     def scheduler(self, name: str, **options: Any) -> Reign:
         lease = options.pop("lease", self.lease)
         elector = Elector(lease, TTL, identity=name, now=lambda: self.now)
-        made = Reign(elector=elector, publisher=self.world.broker, clock=self.world.clock, **options)  # type: ignore[arg-type]
+        made = Reign(elector=elector, carrier=self.world.broker, clock=self.world.clock, **options)  # type: ignore[arg-type]
         made._wake.set()
         return made
 

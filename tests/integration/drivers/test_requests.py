@@ -13,7 +13,6 @@ from thor.jobs import requests
 from thor.jobs.controls import NoSuchEntry, find_entry, pause_entry, resume_entry
 from thor.jobs.models import Run, State
 from thor.leadership.elector import Elector
-from thor.leadership.models import Leader
 from thor.leadership.requests import StepDownRequests, ask_to_step_down
 from thor.testing.lease import InMemoryLease
 
@@ -124,15 +123,14 @@ def test_a_paused_entry_stays_paused_for_requests_too(world: World, every: Every
 
 
 def test_a_leader_that_is_asked_makes_way_and_holds_back(world: World, redis_client: redis.Redis) -> None:
-    row, _ = Leader.objects.get_or_create(id=1)
     now = [1000.0]
     lease = InMemoryLease(lambda: now[0])
     elector = Elector(lease, timedelta(seconds=1.5), identity="first", now=lambda: now[0])
     reign = Reign(
         elector=elector,
-        publisher=world.broker,  # type: ignore[arg-type]
+        carrier=world.broker,  # type: ignore[arg-type]
         clock=world.clock,
-        requests=StepDownRequests(row),
+        requests=StepDownRequests(),
     )
     reign._wake.set()
     reign.turn()
@@ -149,12 +147,11 @@ def test_a_leader_that_is_asked_makes_way_and_holds_back(world: World, redis_cli
 
 
 def test_a_request_for_another_leader_is_left_alone(world: World, redis_client: redis.Redis) -> None:
-    row, _ = Leader.objects.get_or_create(id=1)
     ask_to_step_down("somebody else")
 
-    assert not StepDownRequests(row).is_for("first")
-    assert StepDownRequests(row).is_for("somebody else")
-    assert not StepDownRequests(row).is_for("somebody else")
+    assert not StepDownRequests().is_for("first")
+    assert StepDownRequests().is_for("somebody else")
+    assert not StepDownRequests().is_for("somebody else")
 
 
 def test_a_stretch_ends_where_time_has_been_decided(world: World, every: Every) -> None:

@@ -16,8 +16,9 @@ from uuid import UUID, uuid5
 from django.db import OperationalError
 
 from tests.unit.drivers.paper import Ledger, Paper, Queue, Wire
+from thor.drivers.carrier import PublishFailed
 from thor.drivers.envelope import Message
-from thor.drivers.publish import PublishFailed
+from thor.drivers.memory import BrokerMemory
 from thor.drivers.reign import Reign
 from thor.jobs.decision import Decision, Written
 from thor.jobs.schedule import Changes, Row
@@ -41,7 +42,7 @@ class Node:
     def __init__(self, world: "World", name: str) -> None:
         self.world, self.name, self.wire = world, name, Wire(world.lease)
         elector = Elector(self.wire, TTL, identity=name, now=lambda: world.now)
-        self.reign = Reign(elector=elector, publisher=self, clock=world.clock)  # type: ignore[arg-type]
+        self.reign = Reign(elector=elector, carrier=self, clock=world.clock)  # type: ignore[arg-type]
         self.reign._wake = Mock()  # time passes in the world, not in here
         self.is_database_away = self.is_frozen = self.is_turning = False
         self.next_decision, self.is_connection_broken = "", False
@@ -106,6 +107,9 @@ class Node:
     def can_claim(self, task: str) -> bool:
         return True
 
+    def memory(self, installation: str) -> BrokerMemory:
+        return BrokerMemory(installation)
+
     def close(self) -> None:
         """Have no connection to close."""
 
@@ -168,17 +172,16 @@ class World:
             "thor.drivers.outgoing.events": Mock(),
             "thor.drivers.outgoing.boottime": lambda: self.now,
             "thor.drivers.timer.boottime": lambda: self.now,
-            "thor.drivers.standby.term": Mock(decided_until=lambda: self._asked(self.ledger.decided_until)),
+            "thor.drivers.standby.term": Mock(decided_until=lambda *_: self._asked(self.ledger.decided_until)),
             "thor.drivers.standby.PeriodicTasks": Mock(last_change=lambda: self._asked(self.change)),
             "thor.drivers.memory.broker_client": lambda: self.queue,
             "thor.drivers.lead.boottime": lambda: self.now,
-            "thor.drivers.timetable.Schedule": lambda: _Seen(self),
+            "thor.drivers.timetable.Schedule": lambda parts: _Seen(self),
             "thor.drivers.lead.PeriodicTasks": Mock(last_change=lambda: self._asked(self.change)),
             "thor.drivers.lead.Control": Mock(),
             "thor.drivers.lead.controls": Mock(begin_pauses=lambda until: self._asked(None)),
             "thor.drivers.bells.gate": Mock(next_edge_at=lambda at: self._asked(None)),
-            "thor.drivers.lead.horizon": Mock(),
-            "thor.drivers.lead.transitions": Mock(),
+            "thor.drivers.bells.horizon": Mock(),
             "thor.drivers.bells.mirror.publish": lambda at: False,  # it tells others, and decides nothing
             "thor.drivers.bells.transitions": Mock(next_transition_at=lambda at: self._asked(None)),
             "thor.drivers.bells.chores": Mock(follow_markets=lambda at: self._asked(True)),
@@ -187,8 +190,8 @@ class World:
             "thor.drivers.lead.events": Mock(),
             "thor.drivers.lead.term": Mock(installation=lambda: self._asked("paper")),
             "thor.drivers.reign.term": Mock(
-                raise_term=lambda holder, at: self._asked_for(self.ledger.raise_term),
-                reread=lambda term: self._asked_for(lambda: self.ledger.reread(term)),
+                raise_term=lambda holder, at, seat: self._asked_for(self.ledger.raise_term),
+                reread=lambda term, seat: self._asked_for(lambda: self.ledger.reread(term)),
             ),
             "thor.drivers.reign.events": Mock(),
             "thor.drivers.reign.logger": Mock(),
@@ -224,7 +227,7 @@ class _Asked:
     def newest_seq(self) -> int:
         return self._world._asked(len(self._world.ledger.rows))
 
-    def owed(self, seq: int) -> list[Paper]:
+    def owed(self, seq: int, parts: Any) -> list[Paper]:
         return self._world._asked_for(lambda: self._world.ledger.owed(seq))
 
     def spoken_until(self, entry: UUID, after: datetime, until: datetime) -> datetime:
@@ -233,10 +236,10 @@ class _Asked:
             max((row.last_at or row.nominal_at for row in rows if after < row.nominal_at <= until), default=after)
         )
 
-    def waiting(self) -> dict[str, int]:
+    def waiting(self, parts: Any) -> dict[str, int]:
         return self._world._asked({})
 
-    def unclaimed(self) -> list[Paper]:
+    def unclaimed(self, parts: Any) -> list[Paper]:
         return self._world._asked([])
 
     def hand_over(self, uids: Iterable[UUID]) -> None:

@@ -9,6 +9,11 @@ class UnknownSymbol(ThorError):
     """No instrument is called so."""
 
 
+def venues_in_use() -> frozenset[str]:
+    """Return the keys of the venues on which an active instrument trades."""
+    return frozenset(Instrument.objects.filter(active=True).values_list("venue", flat=True))
+
+
 def find_instrument(written: str) -> Instrument:
     """Return the instrument of this symbol, in any of its spellings; raise `UnknownSymbol`."""
     return find_instruments([written])[0]

@@ -1,0 +1,117 @@
+"""The carrier of a process that does the work itself: what was decided waits here until the body is called.
+
+The loop of the scheduler puts runs here from its thread; whoever runs bodies takes them, a job at a time. Nothing waits
+here that is not in the ledger, so a process that is killed loses nothing: what it had not claimed is published again,
+or missed in the open.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any
+from uuid import UUID
+
+from celery import current_app
+from django.db import DatabaseError, InterfaceError, connection
+
+from thor.drivers.envelope import Message, run_header
+from thor.jobs import outbox
+from thor.jobs.inline import Errand
+from thor.jobs.runner import LedgerTask
+
+
+class Forgetful:
+    """The memory of a process: what it took is known as long as it lives."""
+
+    def remember(self, seq: int, *, known: int) -> int | None:
+        """Find no older mark."""
+        return None
+
+    def forgotten_since(self, seq: int) -> int | None:
+        """Have forgotten nothing."""
+        return None
+
+
+class Bench:
+    """Runs that wait for their bodies, in the order of their decisions. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        """Hold nothing."""
+        self._guard = threading.Lock()
+        self._waiting: dict[UUID, Errand] = {}
+        self._woken: SimpleQueue[None] = SimpleQueue()
+
+    def publish(self, messages: Sequence[Message], parcels: Mapping[UUID, Any]) -> None:
+        """Take runs; one that waits here already is not taken twice."""
+        errands = [_errand(message) for message in messages]
+        with self._guard:
+            for errand in errands:
+                self._waiting.setdefault(errand.uid, errand)
+        self.wake()
+
+    def pack(self, messages: Sequence[Message]) -> dict[UUID, Any]:
+        """Have nothing to do ahead."""
+        return {}
+
+    def depth(self, queue: str) -> int:
+        """Return how many runs of a queue wait."""
+        with self._guard:
+            return Counter(errand.queue for errand in self._waiting.values())[queue]
+
+    def can_claim(self, task: str) -> bool:
+        """Tell whether the task is one of this application."""
+        return isinstance(current_app.tasks.get(task), LedgerTask)
+
+    def memory(self, installation: str) -> Forgetful:
+        """Return a memory that ends with the process."""
+        return Forgetful()
+
+    def close(self) -> None:
+        """Put back what nobody has begun: it waits in the ledger for whoever leads next."""
+        with self._guard:
+            left, self._waiting = list(self._waiting), {}
+        try:
+            outbox.put_back(left)
+        except (DatabaseError, InterfaceError):
+            connection.close()  # then its silence shows it, once somebody leads
+
+    def jobs_due(self) -> list[str]:
+        """Return the names of jobs for which something waits, each once."""
+        with self._guard:
+            return list(dict.fromkeys(errand.job for errand in self._waiting.values()))
+
+    def take(self, job: str, market: str | None = None) -> list[Errand]:
+        """Take out what waits for a job, on one market or on all."""
+        with self._guard:
+            found = [one for one in self._waiting.values() if one.job == job and market in (None, one.market)]
+            for errand in found:
+                del self._waiting[errand.uid]
+        return found
+
+    def wake(self) -> None:
+        """End a wait; signal handlers may call it."""
+        self._woken.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until something is put here, or until somebody wakes us."""
+        try:
+            self._woken.get(timeout=max(seconds, 0.0))
+            while not self._woken.empty():
+                self._woken.get_nowait()
+        except Empty:
+            pass
+
+
+def _errand(message: Message) -> Errand:
+    row = message.row
+    return Errand(
+        job=row.task if row.spec is None else row.spec.name,
+        market=row.timed.market,
+        task=row.task,
+        queue=str(row.options["queue"]),
+        uid=message.uid,
+        args=row.args,
+        kwargs=row.kwargs,
+        header=run_header(message, claims=True),
+    )

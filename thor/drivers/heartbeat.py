@@ -1,0 +1,173 @@
+"""The heartbeat: one process that elects, plans, claims and runs, without a broker and without workers.
+
+    main thread       carries out what is decided, in the order in which jobs are registered
+    scheduler thread  contends for beat's lease, rings the bells, decides at each tick, looks after the ledger
+
+The bodies have the main thread because a signal can end one that takes too long there, and the scheduler has a thread
+of its own because the lease must not wait for a body. What falls due while a body runs is decided in time all the same:
+the ledger says that it overlapped, waited, or came too late.
+
+| fault                                  | what happens                                                             |
+|----------------------------------------|--------------------------------------------------------------------------|
+| a body raises                          | the run is failed, with its error; due again at its next time            |
+| a body exceeds its limit               | it is ended by an exception, the run failed                              |
+| a body ignores even that for ten seconds | the run is lost, the lease released, the process ends with status 1    |
+| SIGTERM, SIGINT                        | the body in hand ends, what waits goes back into the ledger, status 0    |
+| killed                                 | the run in hand is lost or repeated, as after a worker's death           |
+| the lease is held for ten seconds      | it says by whom, and ends with status 1                                  |
+| the lease is lost later                | it stands by, and goes on when it has it again                           |
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from thor.drivers.bench import Bench
+from thor.drivers.contender import Contender, bind_this_thread
+from thor.drivers.pace import Tempo, Ticks
+from thor.errors import ThorError
+from thor.jobs import events, ledger, workers
+from thor.jobs.decision import Deposed
+from thor.jobs.inline import Errand, Inline
+from thor.jobs.patience import patiently
+from thor.jobs.protocol import BENCH, HANDS, HeartbeatContext, JobRegistry
+from thor.leadership.seat import HEARTBEAT
+from thor.leadership.selectors import leader_status
+
+logger = logging.getLogger(__name__)
+
+#: How long the lease of another scheduler is waited for, in seconds.
+PATIENCE = 10.0
+#: The main thread looks around at least this often, in seconds.
+LOOK = 1.0
+#: After so many ticks the heartbeat says that it is alive.
+ALIVE = 30
+
+Say = Callable[[str], None]
+
+
+class LeaseHeld(ThorError):
+    """Another scheduler holds the lease."""
+
+
+class Heartbeat:
+    """One heartbeat: make it, `run()` it in the main thread, `stop()` it from a signal handler."""
+
+    def __init__(
+        self,
+        registry: JobRegistry,
+        *,
+        tempo: Tempo,
+        fast: timedelta,
+        slow: timedelta,
+        with_lease: bool = True,
+        say: Say = logger.info,
+    ) -> None:
+        """Run the jobs of `registry` at a tick that is `fast` while markets trade and `slow` else."""
+        self.registry, self._say, self._with_lease = registry, say, with_lease
+        self.bench, self.hands = Bench(), Inline()
+        self.pace = Ticks(tempo, fast, slow)
+        self.context = HeartbeatContext(logger, {BENCH: self.bench, HANDS: self.hands})
+        self.contender = Contender(self.bench, seat=HEARTBEAT, pace=self.pace, with_lease=with_lease)
+        self._thread = threading.Thread(target=self._keep_time, name="thor-scheduler", daemon=True)
+        self._failure: BaseException | None = None
+        self._is_begun, self._said_ticks = False, 0
+
+    def run(self) -> None:
+        """Work until the end is asked for; raise `LeaseHeld` where another scheduler leads."""
+        workers.report_for_work(self.hands.hostname)
+        self.contender.start()
+        self._thread.start()
+        try:
+            self._wait_for_lease()
+            while not self.context.stop_event.is_set():
+                self.bench.wait(LOOK)
+                self._beat()
+        finally:
+            self._end()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """End after the body in hand; for signal handlers."""
+        if self.context.stop_event.is_set():
+            return
+        self.context.stop_event.set()
+        self.contender.reign.stop()
+        self.bench.wake()
+
+    def _wait_for_lease(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not self._leads() and not self.context.stop_event.is_set():
+            if time.monotonic() > deadline:
+                raise LeaseHeld(self._who_holds_it())
+            self.bench.wait(0.1)
+        if self._leads():
+            self._say("Leader lock acquired" if self._with_lease else "Leading without the leader lock")
+
+    def _who_holds_it(self) -> str:
+        status = leader_status()
+        if status.is_held:
+            return f"{status.holder} holds the leader lock; stop that scheduler first, or let it run the jobs."
+        return f"nobody could lead for {PATIENCE:g} s ({status.problem or 'the database or Redis does not answer'})."
+
+    def _leads(self) -> bool:
+        return self.contender.reign.lead is not None and self.contender.elector.leads()
+
+    def _beat(self) -> None:
+        """Carry out what is due, and say how it goes."""
+        due = self.bench.jobs_due()
+        if due:
+            if not self._is_begun:
+                self._is_begun = True
+                self._say(f"Heartbeat started with tick={self.pace.period.total_seconds():g}s; jobs_due={due}")
+            logger.debug("Heartbeat tick %d jobs_due=%s", self.pace.ticks, due)
+            self.registry.run_pending(self.context)
+        if self.pace.ticks >= self._said_ticks + ALIVE:
+            self._said_ticks = self.pace.ticks
+            state = "leading" if self._leads() else "standing by"
+            self._say(f"Heartbeat alive: {self.pace.ticks} ticks, tick={self.pace.period.total_seconds():g}s, {state}")
+
+    def _keep_time(self) -> None:
+        """Turn the scheduler's loop until the end: the other thread."""
+        bind_this_thread()
+        try:
+            while not self.contender.reign.is_stopping:
+                self.contender.reign.turn()
+                self._watch_body()
+        except Deposed:
+            self._failure = LeaseHeld("another scheduler has taken over; without the leader lock only one may run.")
+        except BaseException as error:  # the main thread raises it: a heartbeat without a scheduler is dead
+            self._failure = error
+        finally:
+            connection.close()
+            self.stop()
+
+    def _watch_body(self) -> None:
+        errand = self.hands.hanging
+        if errand is not None:
+            self._give_up(errand)
+
+    def _give_up(self, errand: Errand) -> None:
+        """End the process, whose one body hangs for good: whoever supervises it starts another."""
+        reason = "hung past its time limit; the heartbeat has ended itself"
+        events.emit("thor.run.lost", run=errand.uid, task=errand.task, reason=reason)
+        patiently(lambda: ledger.lose(errand.uid, reason, worker=workers.boot()), seconds=5.0)
+        logger.critical("%s %s; start the heartbeat again", errand.job, reason)
+        self.contender.leave()
+        logging.shutdown()
+        os._exit(1)
+
+    def _end(self) -> None:
+        self.stop()
+        self._thread.join(timeout=30)
+        try:
+            self.contender.leave()
+        except (DatabaseError, InterfaceError):
+            connection.close()
+        workers.sign_off()
