@@ -8,29 +8,20 @@ import pytest
 import redis
 
 from tests.contracts.feed_conformance import FeedConformance, assert_same, named
-from tests.integration.marketdata.conftest import ns
+from tests.contracts.pushed import SECOND, START, VENUE, new_feed, push
 from thor.env import Env
-from thor.marketdata import ingress, keys, stream
+from thor.marketdata import keys, stream
 from thor.marketdata.feeds import excel
 from thor.marketdata.feeds import push as push_feed
 from thor.marketdata.feeds.excel import SOURCE as EXCEL
 from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest
-from thor.marketdata.feeds.push import GRACE, PushFeed
+from thor.marketdata.feeds.push import PushFeed
 from thor.marketdata.ingress_quotes import MOST_BYTES
 from thor.marketdata.models import FeedIncident
 from thor.marketdata.publisher import Begin, Publisher
 from thor.marketdata.symbols import ALIASES
 
-VENUE = "globex"
-START = ns("2026-03-02T14:30")
 pytestmark = pytest.mark.django_db  # what a source does wrong is written down
-SECOND = 1_000_000_000
-
-
-def push(client: redis.Redis, received_at: int, *quotes: dict[str, Any], source: str = "") -> None:
-    """Hand quotes in as if they had been received at a time (ns)."""
-    document = {"quotes": quotes, **({"source": source} if source else {})}
-    client.xadd(keys.push(VENUE), {"batch": json.dumps(document)}, id=f"{received_at // 1_000_000}-*")
 
 
 def fill(client: redis.Redis, source: str = "") -> None:
@@ -53,14 +44,14 @@ class TestPush(FeedConformance):
     @pytest.fixture
     def feed(self, redis_client: redis.Redis) -> Feed:
         fill(redis_client)
-        return PushFeed(VENUE, dict(ALIASES))
+        return new_feed()
 
     @pytest.fixture
     def interval(self) -> tuple[int, int]:
         return START + 10 * SECOND, START + 280 * SECOND
 
     def test_another_process_reads_the_same(self, feed: Feed, interval: tuple[int, int]) -> None:
-        assert_same(PushFeed(VENUE, dict(ALIASES)).read(*interval), feed.read(*interval))
+        assert_same(new_feed().read(*interval), feed.read(*interval))
 
 
 class TestExcel(FeedConformance):
@@ -78,7 +69,7 @@ class TestExcel(FeedConformance):
 
 @pytest.fixture
 def feed(redis_client: redis.Redis) -> PushFeed:
-    return PushFeed(VENUE, dict(ALIASES))
+    return new_feed()
 
 
 def test_all_spellings_become_canonical_and_figures_arrive_in_their_columns(
@@ -97,127 +88,15 @@ def test_all_spellings_become_canonical_and_figures_arrive_in_their_columns(
     assert str(batch.cumulative[1]) == "nan", "volume without a trade waits for the next trade"
 
 
-def test_a_late_quote_is_handed_on_once_with_its_own_time(feed: PushFeed, redis_client: redis.Redis) -> None:
-    late = START + SECOND
-    push(redis_client, START + 10 * SECOND, {"symbol": "ES", "last": 1, "at": late})
-
-    parts = [feed.read(at, at + SECOND) for at in range(START, START + 20 * SECOND, SECOND)]
-
-    found = [part for part in parts if len(part)]
-    assert [part.at.tolist() for part in found] == [[late]]
-    assert found[0].watermark == START + 10 * SECOND, "due half a second before it was received"
-
-
-def test_a_clock_ahead_of_ours_does_not_stamp_the_future(feed: PushFeed, redis_client: redis.Redis) -> None:
-    push(redis_client, START, {"symbol": "ES", "last": 1, "at": START + 3600 * SECOND})
-
-    batch = feed.read(START - SECOND, START + SECOND)
-
-    assert batch.at.tolist() == [START]
-
-
-def test_a_clock_behind_ours_is_said_where_it_is_no_accident(feed: PushFeed, redis_client: redis.Redis) -> None:
-    for number in range(19):
-        at = START + number * SECOND
-        push(redis_client, at, {"symbol": "ES", "last": 1, "at": at - 55 * SECOND}, source="SLOW")
-        push(
-            redis_client, at, {"symbol": "ES", "last": 1, "at": at - SECOND}, {"symbol": "NQ", "last": 1, "at": at - 20}
-        )
-    feed.read(START, START + 20 * SECOND)
-    assert not FeedIncident.objects.exists()
-
-    push(redis_client, START + 30 * SECOND, {"symbol": "ES", "last": 1, "at": START - 25 * SECOND}, source="SLOW")
-    feed.read(START + 20 * SECOND, START + 40 * SECOND)
-
-    (told,) = FeedIncident.objects.all()
-    assert (told.kind, told.count) == ("late", 20)
-    assert told.detail.startswith("SLOW: clock behind: quotes are 55 s old when they come; set the clock")
-
-
 def test_a_side_that_is_not_above_zero_costs_that_side(redis_client: redis.Redis) -> None:
     push(redis_client, START, {"symbol": "ES", "last": 6000, "bid": 0, "ask": 6000.5}, {"symbol": "NQ", "last": -1})
-    publisher = Publisher(PushFeed(VENUE, dict(ALIASES)), redis_client, "here", Begin("x", at=START - SECOND))
+    publisher = Publisher(new_feed(), redis_client, "here", Begin("x", at=START - SECOND))
     publisher.turn(START + 2 * SECOND, quiet=0)
 
     ((_, batch),) = stream.read(redis_client, VENUE, after="0-0", count=10)[0]
     assert named(batch) == ["ES"]
     assert (str(batch.bid[0]), float(batch.ask[0])) == ("nan", 6000.5)
     assert {(one.symbol, one.kind) for one in FeedIncident.objects.all()} == {("ES", "bad_price"), ("NQ", "bad_price")}
-
-
-def test_what_is_not_over_yet_is_not_promised(feed: PushFeed, redis_client: redis.Redis) -> None:
-    seconds, micros = redis_client.time()
-    now = (seconds * 1_000_000 + micros) * 1000
-    redis_client.xadd(keys.push(VENUE), {"batch": json.dumps({"quotes": [{"symbol": "ES", "last": 1}]})})
-
-    batch = feed.read(now - SECOND, now + 10 * SECOND)
-
-    assert len(batch) == 0, "it waits for those that may still come before it"
-    assert now - GRACE - SECOND <= batch.watermark < now + 10 * SECOND - GRACE
-
-
-def test_a_clock_that_was_set_back_adds_nothing_to_what_was_read(feed: PushFeed, redis_client: redis.Redis) -> None:
-    seconds, micros = redis_client.time()
-    now = (seconds * 1_000_000 + micros) * 1000
-    push(redis_client, now - 10 * SECOND, {"symbol": "ES", "last": 1})
-    read = feed.read(now - 20 * SECOND, now - 5 * SECOND)
-
-    with pytest.raises(redis.ResponseError, match="smaller"):  # what a clock five seconds back would append
-        push(redis_client, now - 8 * SECOND, {"symbol": "ES", "last": 2})
-    redis_client.xadd(keys.push(VENUE), {"batch": json.dumps({"quotes": [{"symbol": "ES", "last": 3}]})})
-
-    assert read.price.tolist() == [1]
-    assert feed.read(now - 20 * SECOND, now - 5 * SECOND).price.tolist() == [1]
-
-
-def test_more_than_one_answer_holds_is_given_in_portions(
-    feed: PushFeed, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("thor.marketdata.feeds.push.MOST_TICKS", 5)
-    for number in range(20):
-        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": number}, {"symbol": "NQ", "last": number})
-
-    prices, at = [], START
-    while at < START + 30 * SECOND:
-        batch = feed.read(at, START + 30 * SECOND)
-        assert len(batch) <= 5
-        prices += batch.price.tolist()
-        at = batch.watermark
-
-    assert prices == [number for number in range(20) for _ in range(2)]
-
-
-def test_what_waits_is_read_a_little_at_a_time(
-    feed: PushFeed, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Given more entries than are read at once, many of them received at one instant; a reader that is killed, too."""
-    monkeypatch.setattr("thor.marketdata.feeds.push.MOST_TICKS", 20)
-    monkeypatch.setattr(ingress, "AT_ONCE", 4)
-    for number in range(200):
-        push(redis_client, START + number // 50 * SECOND, {"symbol": "ES", "last": number})
-    judged: list[int] = []
-    real = ingress.batch_of
-    monkeypatch.setattr(ingress, "batch_of", lambda fields: judged.append(1) or real(fields))
-
-    prices: list[float] = []
-    at, turns = START, 0
-    while at < START + 9 * SECOND and turns < 100:
-        before = len(judged)
-        batch = (PushFeed(VENUE, dict(ALIASES)) if turns == 20 else feed).read(at, START + 9 * SECOND)
-        assert len(judged) - before <= 20
-        prices += batch.price.tolist() if turns != 20 else []
-        at, turns = batch.watermark if turns != 20 else at, turns + 1
-
-    assert prices == list(range(200))
-    assert len(judged) <= 220, "what is held is not read again"
-
-
-def test_a_stream_that_is_not_there_yet_is_sealed_too(feed: PushFeed, redis_client: redis.Redis) -> None:
-    feed.read(START, START + SECOND)
-
-    with pytest.raises(redis.ResponseError, match="smaller"):
-        push(redis_client, START + SECOND // 2, {"symbol": "ES", "last": 1})
-    assert redis_client.xlen(keys.push(VENUE)) == 0
 
 
 def test_an_entry_that_is_too_large_is_not_judged(feed: PushFeed, redis_client: redis.Redis) -> None:
@@ -264,66 +143,6 @@ def test_what_is_no_batch_costs_itself_and_is_said_once(
     said = [record.getMessage() for record in caplog.records if "thor.push.refused" in record.getMessage()]
     assert len(said) == 5
     assert 'a quote has no field "lst"' in " ".join(said)
-
-
-def test_quotes_that_went_before_they_were_read_are_an_incident(
-    feed: PushFeed, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("thor.marketdata.ingress.MOST_ENTRIES", 5)
-    for number in range(5):
-        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": 6000})
-
-    feed.read(START, START + 2 * SECOND)
-    assert not FeedIncident.objects.exists()
-    for number in range(5, 9):
-        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": 6000})
-    redis_client.xtrim(keys.push(VENUE), maxlen=5, approximate=False)
-    for _ in range(2):
-        feed.read(START + 2 * SECOND, START + 5 * SECOND)
-
-    assert [(one.kind, one.count) for one in FeedIncident.objects.all()] == [("overflow", 1)]
-
-
-def test_quotes_that_a_feed_begins_behind_are_an_incident(redis_client: redis.Redis) -> None:
-    """Given a feed that was away for an hour, and begins at the present again."""
-    away = START
-    first = Publisher(PushFeed(VENUE, dict(ALIASES)), redis_client, "first", Begin("x", at=away - SECOND))
-    push(redis_client, away, {"symbol": "ES", "last": 6000})
-    first.turn(away + 2 * SECOND, quiet=0)
-    first.stop()
-    for number in range(120):
-        push(redis_client, away + (10 + number) * SECOND, {"symbol": "ES", "last": 6000})
-
-    later = away + 3600 * SECOND
-    second = Publisher(PushFeed(VENUE, dict(ALIASES)), redis_client, "second", Begin("x"))
-    for number in range(3):
-        second.turn(later + number * SECOND, quiet=0)
-
-    assert [(one.kind, one.count) for one in FeedIncident.objects.all()] == [("lost", 120)]
-    assert "120 batches were handed in while no feed read them" in FeedIncident.objects.get().detail
-
-
-def test_what_was_skipped_is_counted_once_although_the_lease_was_lost(
-    feed: PushFeed, redis_client: redis.Redis
-) -> None:
-    for number in range(7):
-        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": 6000})
-
-    for hour in (1, 2):
-        feed.read(START + hour * 3600 * SECOND, START + hour * 3600 * SECOND + SECOND)
-
-    assert [(one.kind, one.count) for one in FeedIncident.objects.all()] == [("lost", 7)]
-
-
-def test_a_feed_that_goes_on_where_another_stopped_skips_nothing(redis_client: redis.Redis) -> None:
-    for number in range(20):
-        push(redis_client, START + number * SECOND, {"symbol": "ES", "last": 6000})
-    for number in range(5):
-        one = Publisher(PushFeed(VENUE, dict(ALIASES)), redis_client, f"{number}", Begin("x", at=START))
-        one.turn(START + 4 * number * SECOND + SECOND, quiet=0)
-        one.stop()
-
-    assert not FeedIncident.objects.exists()
 
 
 @pytest.mark.parametrize("open_feeds", [push_feed.open_feeds, excel.open_feeds])
