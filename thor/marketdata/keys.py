@@ -4,6 +4,8 @@
 was folded only in part after a loss never overwrites a fuller one.
 """
 
+from datetime import date
+
 #: Hash, field = symbol: the latest snapshot as JSON. Written by the feed's publisher.
 LATEST_QUOTES = "live_data:latest:quotes"
 
@@ -31,6 +33,11 @@ def feed_lease(venue: str) -> str:
 def minutes(venue: str) -> str:
     """Name the hash of the fold: its mark, its totals, and one field a minute that is open or may be amended."""
     return f"thor:minutes:{venue}"
+
+
+def bar_hours(day: date) -> str:
+    """Name the hash of a UTC date in which each hour (s) has a token of when its bars were written last."""
+    return f"thor:bars:{day.isoformat()}"
 
 
 def closed_bars(venue: str) -> str:

@@ -66,7 +66,9 @@ def ended(at: datetime, within: timedelta = REACH) -> list[Day]:
     return [day for day in near if at - within < day.end <= at]
 
 
-def figures(instruments: Sequence[Instrument], day: Day, until: datetime | None = None) -> dict[str, spans.Figures]:
+def figures(
+    instruments: Sequence[Instrument], day: Day, until: datetime | None = None, memory: spans.Memory | None = None
+) -> dict[str, spans.Figures]:
     """Return what each instrument has done in the session, or in the part of it before `until`, by symbol.
 
     Everything is in the shares of the session's date: what was traded before the venue's session of a split's date, in
@@ -75,7 +77,7 @@ def figures(instruments: Sequence[Instrument], day: Day, until: datetime | None 
     end = day.end if until is None else min(day.end, until)
     if day.start >= end:
         return {}
-    found = spans.figures(instruments, day.start, end)
+    found = spans.figures(instruments, day.start, end, memory)
     ratios = _splits_on(day.date) if found else {}
     for row in (row for row in instruments if row.pk in ratios and row.symbol in found):
         found[row.symbol] = _over_a_split(row, ratios[row.pk], day, end)

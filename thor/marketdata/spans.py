@@ -3,19 +3,22 @@
 A bar is at rest once it is flushed; the minutes of the last quarter of an hour are in the fold as well, and fresher
 there. Of two versions of a minute the one that has seen more ticks counts, as in the database. So a figure does not
 depend on when it is asked for, once every minute of the stretch is in; `waiting.flush_until` sees to that.
+
+Whoever asks again and again of a stretch that grows may keep what its hours have added up to (`Kept`): then only those
+are read that are new, or have been written into since.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Max, Min, Sum
+from django.db.models import Max, Min, Q, Sum
 
 from thor.connections import redis_client
-from thor.marketdata import closed
+from thor.marketdata import barhours, closed
 from thor.marketdata.models import Bar, Instrument
 
 _PLACES = Decimal("0.00000001")
@@ -45,24 +48,47 @@ class _Minute:
     ticks: int
 
 
-def figures(instruments: Sequence[Instrument], start: datetime, end: datetime) -> dict[str, Figures]:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the bars of some instruments (by key) have added up to in whole hours, each with its token."""
+
+    instruments: frozenset[int] = frozenset()
+    hours: Mapping[datetime, str] = field(default_factory=dict)
+    figures: Mapping[int, Figures] = field(default_factory=dict)
+
+
+#: What is kept of each venue.
+Memory = dict[str, Kept]
+
+
+def figures(
+    instruments: Sequence[Instrument], start: datetime, end: datetime, memory: Memory | None = None
+) -> dict[str, Figures]:
     """Return the figures of each instrument that traded in [start, end), by symbol; both lie on a minute."""
     by_venue: dict[str, list[Instrument]] = defaultdict(list)
     for instrument in instruments:
         by_venue[instrument.venue].append(instrument)
     found: dict[str, Figures] = {}
     for venue, rows in by_venue.items():
-        found.update(_of_venue(venue, rows, start, end))
+        found.update(_of_venue(venue, rows, start, end, memory))
     return found
 
 
-def _of_venue(venue: str, rows: list[Instrument], start: datetime, end: datetime) -> dict[str, Figures]:
+def _of_venue(
+    venue: str, rows: list[Instrument], start: datetime, end: datetime, memory: Memory | None
+) -> dict[str, Figures]:
     symbols = {row.pk: row.symbol for row in rows}
     fresh = _fresh(venue, set(symbols.values()), start, end)
     bars = Bar.objects.filter(instrument_id__in=symbols, start_at__gte=start, start_at__lt=end)
     parts: dict[str, list[Figures]] = defaultdict(list)
-    for key, settled in _settled(bars.exclude(start_at__in=fresh)).items():
-        parts[symbols[key]].append(settled)
+    others = bars.exclude(start_at__in=fresh)
+    if memory is not None:
+        kept = memory[venue] = _followed(memory.get(venue, Kept()), bars, frozenset(symbols), _quiet(fresh, start, end))
+        others = others.filter(_within(barhours.gaps(kept.hours, start, end)))
+        for key, done in kept.figures.items():
+            parts[symbols[key]].append(done)
+    for key, done in _settled(others).items():
+        parts[symbols[key]].append(done)
     for bar in bars.filter(start_at__in=fresh):
         stored = _Minute(bar.start_at, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ticks)
         known = fresh[bar.start_at].get(symbols[bar.instrument_id])
@@ -73,6 +99,31 @@ def _of_venue(venue: str, rows: list[Instrument], start: datetime, end: datetime
             part = Figures(one.open, one.high, one.low, one.close, one.volume, one.start, one.start)
             parts[symbol].append(part)
     return {symbol: joined(some) for symbol, some in parts.items()}
+
+
+def _quiet(fresh: Iterable[datetime], start: datetime, end: datetime) -> barhours.Hours:
+    """Return the whole hours of a stretch of which no minute may change in the fold, with their tokens."""
+    changing = {minute.replace(minute=0) for minute in fresh}
+    tokens = barhours.tokens(redis_client(), start, end)
+    return {hour: token for hour, token in tokens.items() if hour not in changing}
+
+
+def _followed(kept: Kept, bars: Any, instruments: frozenset[int], hours: barhours.Hours) -> Kept:
+    """Add up the hours that are new; all of them where one has been written into, or others are asked for."""
+    if instruments != kept.instruments or not kept.hours.items() <= hours.items():
+        kept = Kept()
+    new = barhours.stretches(hours.keys() - kept.hours.keys())
+    found = dict(kept.figures)
+    for key, done in (_settled(bars.filter(_within(new))) if new else {}).items():
+        found[key] = joined([found[key], done]) if key in found else done
+    return Kept(instruments, hours, found)
+
+
+def _within(stretches: Iterable[tuple[datetime, datetime]]) -> Q:
+    found = Q(pk__in=())  # nothing, unless there is a stretch
+    for start, end in stretches:
+        found |= Q(start_at__gte=start, start_at__lt=end)
+    return found
 
 
 def _settled(bars: Any) -> dict[int, Figures]:

@@ -23,7 +23,7 @@ import redis
 from django.db import DataError, transaction
 
 from thor.connections import redis_client
-from thor.marketdata import barqueue, closed, incidents
+from thor.marketdata import barhours, barqueue, closed, incidents
 from thor.marketdata.barqueue import Batch
 from thor.marketdata.closed import ClosedBar, UnreadableBar
 from thor.marketdata.events import emit, warn
@@ -74,6 +74,7 @@ def _store(client: redis.Redis, market: str, batch: Batch, known: dict[str, int]
     except _TOO_MUCH:
         stored, too_much = _one_by_one(newest, known)
         refused += too_much
+    barhours.written(client, (bar.start for bar in newest))
     if batch.left:
         emit("thor.bars.recovered", venue=market, bars=len(batch.items))
         counts["recovered"] += len(batch.items)

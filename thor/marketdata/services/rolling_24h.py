@@ -10,8 +10,9 @@
 
 A venue of whose feed nothing is known (Redis has been lost) is waited for until the next session begins.
 
-Figures are of the bars of the whole session, so a pass that came late, twice or after a gap leaves the same row. Older
-sessions are finalized first: the close of one is the close before of the next.
+Figures are of the bars of the whole session, so a pass that came late, twice or after a gap leaves the same row; what
+its hours add up to is kept in this process for as long as nobody writes into them. Older sessions are finalized first,
+from the bars alone: the close of one is the close before of the next.
 
     pass A (slot 10:00:00): reads figures .................. writes: refused, the row is of a later slot
     pass B (slot 10:00:30):                 reads and writes
@@ -34,7 +35,9 @@ from thor.marketdata.upsert import upsert
 ROWS: Final = 1000
 _FROZEN: Final = "old.finalized"
 _LATER: Final = "old.finalized OR old.updated_at > excluded.updated_at"
-_KEPT: Final = ("created", "instrument_id", "session_date", "updated_at")
+
+#: What the hours of the running session add up to, by venue.
+_added_up: spans.Memory = {}
 
 
 def update_rolling_24h(*, market: str, at: datetime) -> dict[str, Any]:
@@ -103,10 +106,10 @@ def _follow(market: str, day: Day, at: datetime) -> int:
     """Write the rows of the session that runs; return how many."""
     instruments = _instruments([market])
     _unfreeze([market], day)
-    traded = rolling.figures(instruments, day)
+    traded = rolling.figures(instruments, day, memory=_added_up)
     if _has_gone_back(instruments, day, traded):
         waiting.flush_until([market], at)
-        traded = rolling.figures(instruments, day)
+        traded = rolling.figures(instruments, day, memory=_added_up)
     return _store(instruments, day, at, traded, finalized=False)
 
 
