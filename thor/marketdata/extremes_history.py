@@ -20,16 +20,17 @@ from thor.marketdata.models import Split as SplitRow
 CHUNK: Final = 500
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
-#: An instrument a row, each column of its days as one array; all arrays of a row are in the same order.
-_ARRAYS: Final = """
-SELECT instrument_id, array_send(array_agg((date - date '0001-01-01' + 1)::float8)),
-       array_send(array_agg(open::float8)), array_send(array_agg(high::float8)), array_send(array_agg(low::float8)),
-       array_send(array_agg(close::float8)), array_send(array_agg((origin = %s)::int::float8))
+#: An instrument a row, its days as the bytes of one record after the other.
+_RECORDS: Final = """
+SELECT instrument_id, string_agg(date_send(date) || float8send(open::float8) || float8send(high::float8)
+       || float8send(low::float8) || float8send(close::float8) || boolsend(origin = %s), ''::bytea)
 FROM marketdata_dailybar WHERE instrument_id = ANY (%s) AND date < %s GROUP BY instrument_id
 """
-#: How PostgreSQL sends an array: a header, and each number after its length. No column of a day may be empty.
-_HEADER: Final = 20
-_SENT: Final = np.dtype([("length", ">i4"), ("number", ">f8")])
+#: Such a record; PostgreSQL counts dates from the year 2000 on. No column of a day may be empty.
+_SENT: Final = np.dtype(
+    [("date", ">i4"), ("open", ">f8"), ("high", ">f8"), ("low", ">f8"), ("close", ">f8"), ("cleaned", "?")]
+)
+_SENT_EPOCH: Final = date(2000, 1, 1).toordinal()
 
 
 def base_of(instruments: Sequence[int], as_of: date) -> NDArray[Any]:
@@ -50,19 +51,18 @@ def days_of(instruments: Sequence[int], before: date) -> NDArray[Any]:
 
 
 def sent_days(instruments: Sequence[int], before: date) -> NDArray[Any]:
-    """Return the days as PostgreSQL sends arrays of them; a million rows were seven million Python objects."""
+    """Return the days as PostgreSQL sends records of them; a million rows were seven million Python objects."""
     with connection.cursor() as cursor:
-        cursor.execute(_ARRAYS, [DailyBar.Origin.ROLLED.value, list(instruments), before])
+        cursor.execute(_RECORDS, [DailyBar.Origin.ROLLED.value, list(instruments), before])
         found = cursor.fetchall()
-    parts = [np.empty(0, DAY)]
-    for key, *columns in found:
-        sent = [np.frombuffer(column, _SENT, offset=_HEADER)["number"] for column in columns]
-        part = np.empty(len(sent[0]), DAY)
-        part["instrument"] = key
-        for name, numbers in zip((DAY.names or ())[1:], sent, strict=True):
-            part[name] = numbers
-        parts.append(part)
-    return np.concatenate(parts)
+    sent = np.frombuffer(b"".join(records for _, records in found), _SENT)
+    days = np.empty(len(sent), DAY)
+    counts = [len(records) // _SENT.itemsize for _, records in found]
+    days["instrument"] = np.repeat(np.array([key for key, _ in found], np.int64), counts)
+    for name in _SENT.names or ():
+        days[name] = sent[name]
+    days["date"] += _SENT_EPOCH
+    return days
 
 
 def selected_days(instruments: Sequence[int], before: date) -> NDArray[Any]:

@@ -21,7 +21,7 @@ EXPECTED = [
 @pytest.mark.parametrize("way", ["days_of", "selected_days", "sent_days"])
 def test_days_are_read_as_they_are_stored(way: str) -> None:
     if way == "sent_days" and connection.vendor != "postgresql":
-        pytest.skip("arrays are PostgreSQL's")
+        pytest.skip("records are PostgreSQL's")
     day("SPY", "1998-01-02", 10, 12.5, 9.00000001, 11.1)
     day("SPY", "2026-02-27", 92.81714285, 93.88, 0.00000001, 123456789.12345678, origin="rolled")
     day("SPY", "2026-03-02", 1)
