@@ -79,15 +79,14 @@ def _of_venue(
 ) -> dict[str, Figures]:
     symbols = {row.pk: row.symbol for row in rows}
     fresh = _fresh(venue, set(symbols.values()), start, end)
-    bars = Bar.objects.filter(instrument_id__in=symbols, start_at__gte=start, start_at__lt=end)
+    bars, others = Bar.objects.filter(instrument_id__in=symbols), [(start, end)]
     parts: dict[str, list[Figures]] = defaultdict(list)
-    others = bars.exclude(start_at__in=fresh)
     if memory is not None:
         kept = memory[venue] = _followed(memory.get(venue, Kept()), bars, frozenset(symbols), _quiet(fresh, start, end))
-        others = others.filter(_within(barhours.gaps(kept.hours, start, end)))
+        others = barhours.gaps(kept.hours, start, end)
         for key, done in kept.figures.items():
             parts[symbols[key]].append(done)
-    for key, done in _settled(others).items():
+    for key, done in _settled(bars.filter(_within(others)).exclude(start_at__in=fresh)).items():
         parts[symbols[key]].append(done)
     for bar in bars.filter(start_at__in=fresh):
         stored = _Minute(bar.start_at, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ticks)

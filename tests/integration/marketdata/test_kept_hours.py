@@ -50,6 +50,8 @@ def test_an_hour_is_read_again_once_somebody_has_written_into_it(store: redis.Re
 
     assert kept.high == 10, "nobody said that it was written into"
     assert asked(memory)["SPY"].high == 99
+    hour = {"start": utc("2026-03-02T14:00"), "end": utc("2026-03-02T15:00")}
+    assert asked(memory, **hour) == asked(memory, **hour), "also where nothing is left to be read"
 
 
 def test_whatever_is_written_and_asked_the_figures_are_those_of_the_bars(store: redis.Redis) -> None:
