@@ -1,12 +1,12 @@
 """The carrier of a process that does the work itself: what was decided waits here until the body is called.
 
-The loop of the scheduler puts runs here from its thread; whoever runs bodies takes them, a job at a time. Nothing waits
-here that is not in the ledger, so a process that is killed loses nothing: what it had not claimed is published again,
-or missed in the open.
+The loop of the scheduler puts runs here from its thread. One thread may take them all, a job at a time (`wait`,
+`take`), or a thread a job each its own (`take_next`). Nothing waits here that is not in the ledger, so a process that
+is killed loses nothing: what it had not claimed is published again, or missed in the open.
 """
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -40,6 +40,7 @@ class Bench:
         """Hold nothing."""
         self._guard = threading.Lock()
         self._waiting: dict[UUID, Errand] = {}
+        self._arrivals: dict[str, threading.Condition] = defaultdict(lambda: threading.Condition(self._guard))
         self._woken: SimpleQueue[None] = SimpleQueue()
 
     def publish(self, messages: Sequence[Message], parcels: Mapping[UUID, Any]) -> None:
@@ -48,6 +49,8 @@ class Bench:
         with self._guard:
             for errand in errands:
                 self._waiting.setdefault(errand.uid, errand)
+            for job in {errand.job for errand in errands}:
+                self._arrivals[job].notify_all()
         self.wake()
 
     def pack(self, messages: Sequence[Message]) -> dict[UUID, Any]:
@@ -81,17 +84,39 @@ class Bench:
         with self._guard:
             return list(dict.fromkeys(errand.job for errand in self._waiting.values()))
 
+    def places(self) -> list[tuple[str, str]]:
+        """Return the jobs and markets for which something waits, each pair once."""
+        with self._guard:
+            return list(dict.fromkeys((errand.job, errand.market) for errand in self._waiting.values()))
+
     def take(self, job: str, market: str | None = None) -> list[Errand]:
         """Take out what waits for a job, on one market or on all."""
         with self._guard:
-            found = [one for one in self._waiting.values() if one.job == job and market in (None, one.market)]
+            found = self._for(job, market)
             for errand in found:
                 del self._waiting[errand.uid]
         return found
 
+    def take_next(self, job: str, market: str | None, seconds: float) -> Errand | None:
+        """Take out what was decided first for a job, on one market or on any; wait for it so long, and no longer.
+
+        Each of several threads may wait for a job of its own; `stir` ends all their waits.
+        """
+        with self._guard:
+            if not self._for(job, market) and seconds > 0:
+                self._arrivals[job].wait(seconds)
+            return next((self._waiting.pop(errand.uid) for errand in self._for(job, market)), None)
+
+    def stir(self) -> None:
+        """End the waits of those who wait for a job; not for signal handlers."""
+        with self._guard:
+            for arrivals in self._arrivals.values():
+                arrivals.notify_all()
+
     def wake(self) -> None:
         """End a wait; signal handlers may call it."""
-        self._woken.put(None)
+        if self._woken.empty():  # else it ends already, and where nobody waits here nothing heaps up
+            self._woken.put(None)
 
     def wait(self, seconds: float) -> None:
         """Wait until something is put here, or until somebody wakes us."""
@@ -101,6 +126,9 @@ class Bench:
                 self._woken.get_nowait()
         except Empty:
             pass
+
+    def _for(self, job: str, market: str | None) -> list[Errand]:
+        return [one for one in self._waiting.values() if one.job == job and market in (None, one.market)]
 
 
 def _errand(message: Message) -> Errand:

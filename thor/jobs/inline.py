@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 from uuid import UUID
 
-from celery import current_app
+from celery import current_app, states
 from celery.app.trace import build_tracer
 from celery.exceptions import SoftTimeLimitExceeded
 
@@ -52,8 +52,11 @@ class Inline:
         self._errand: Errand | None = None
         self._hangs_at = float("inf")
 
-    def carry_out(self, errand: Errand) -> None:
-        """Claim the run, call its body, write its end. What the body raises is recorded and goes no further."""
+    def carry_out(self, errand: Errand) -> bool:
+        """Claim the run, call its body, write its end; return whether the body raised.
+
+        What it raises is recorded, and goes no further.
+        """
         self._errand = errand
         request = {
             "id": str(errand.uid),
@@ -67,7 +70,8 @@ class Inline:
             INLINE: self,
         }
         try:
-            _tracer(errand.task, self.hostname)(str(errand.uid), errand.args, errand.kwargs, request)
+            traced = _tracer(errand.task, self.hostname)(str(errand.uid), errand.args, errand.kwargs, request)
+            return traced.info is not None and traced.info.state == states.FAILURE
         finally:
             self._errand = None
 
