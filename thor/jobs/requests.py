@@ -20,7 +20,7 @@ from thor.jobs.models import Lane, Run, State
 from thor.jobs.planned import due_row, is_brief
 from thor.jobs.retention import kept_for
 from thor.jobs.schedule import Row, row_of
-from thor.leadership.term import decided_until
+from thor.leadership.term import part_decided_until
 from thor.timing import Clock, Occurrence, occurrences
 
 #: A run that was asked for may wait this long for a worker.
@@ -72,7 +72,7 @@ def backfill(name: str, *, start: datetime, end: datetime, by: str, clock: Clock
     """
     row = find_row(name)
     _refuse_what_was_purged(row, start, clock)
-    slots = list(occurrences(row.timed, start, min(end, decided_until() or start), limit=MOST + 1))
+    slots = list(occurrences(row.timed, start, min(end, part_decided_until(row.part) or start), limit=MOST + 1))
     if len(slots) > MOST:
         raise TooMany
     wall = clock.wall()

@@ -57,6 +57,11 @@ def decided_until(seat: Seat = SCHEDULER) -> datetime | None:
     return Leader.objects.filter(id=seat.row).values_list("decided_until", flat=True).first()
 
 
+def part_decided_until(part: Part) -> datetime | None:
+    """Return how far the lines of a part have been decided, from whichever seat."""
+    return max((at for row in Leader.objects.all() if (at := row.until(part)) is not None), default=None)
+
+
 def is_current(term: int, seat: Seat = SCHEDULER) -> bool:
     """Tell whether `term` is still the highest: one cheap round trip."""
     return Leader.objects.filter(id=seat.row, term=term).exists()
