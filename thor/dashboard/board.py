@@ -12,7 +12,7 @@ from thor.dashboard.opens import opened
 from thor.env import env
 from thor.jobs import selectors as jobs
 from thor.jobs.models import Run
-from thor.leadership.selectors import leader_status
+from thor.leadership.selectors import leader_status, seats_in_use
 from thor.marketdata import selectors
 from thor.marketdata.models import Instrument
 from thor.markets import selectors as markets
@@ -48,6 +48,7 @@ def board(now: Now) -> dict[str, Any]:
     return {
         "now": now,
         "leader": leader_status(),
+        "beside": [leader_status(seat) for seat in seats_in_use()[1:]],
         "lease_disabled": env().disable_leader_lock,
         "markets": statuses,
         "composite": global_composite(now.at),

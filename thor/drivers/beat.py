@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from thor.drivers.contender import Contender, bind_this_thread
-from thor.drivers.mode import legacy_allowed
+from thor.drivers.mode import legacy_allowed, tell_of_rivals
 from thor.drivers.publish import Publisher
 from thor.drivers.reign import PAUSE, Reign
 from thor.jobs.decision import Deposed
@@ -92,7 +92,9 @@ class ThorScheduler(DatabaseScheduler):
         try:
             self.install_default_entries({})
             self.update_from_dict(self.app.conf.beat_schedule)
-            contender = Contender(Publisher(self.app), seat=self._seat())
+            seat = self._seat()
+            tell_of_rivals(seat, logger.warning)
+            contender = Contender(Publisher(self.app), seat=seat)
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             self._say_trouble(str(error).strip())

@@ -5,9 +5,12 @@ legacy      threads of supervisors in one process (`thor.drivers.supervisor`); b
 """
 
 import os
+from collections.abc import Callable
 from enum import StrEnum
 
 from thor.env import env
+from thor.leadership.seat import Seat
+from thor.leadership.selectors import rivals
 
 VARIABLE = "THOR_SCHEDULER_MODE"
 
@@ -33,3 +36,12 @@ def set_mode(wanted: Mode) -> None:
     """Set the mode of this process and of those that it starts."""
     os.environ[VARIABLE] = wanted
     env.cache_clear()
+
+
+def tell_of_rivals(seat: Seat, say: Callable[[str], object]) -> None:
+    """Say who decides the same lines from another seat: the modes of two processes differ, which nobody wants."""
+    for holder in rivals(seat):
+        say(
+            f"{holder} decides the same entries in another mode; nothing runs twice, since each run is one row of the "
+            f"ledger, but give all processes one {VARIABLE}."
+        )

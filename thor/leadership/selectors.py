@@ -7,7 +7,7 @@ from thor.connections import redis_client
 from thor.env import env
 from thor.leadership.lease import LeaseUnreachable, RedisLease
 from thor.leadership.models import Leader
-from thor.leadership.seat import SCHEDULER, Seat
+from thor.leadership.seat import BESIDE_STACK, SCHEDULER, STACK, Seat
 from thor.leadership.term import installation
 
 
@@ -45,8 +45,12 @@ def step_down_key() -> str:
     return f"thor:step_down:{installation()}"
 
 
-def leader_status(seat: Seat = SCHEDULER) -> LeaderStatus:
-    """Return who leads from a seat, from its row in the database and its lease in Redis."""
+def leader_status(seat: Seat | None = None) -> LeaderStatus:
+    """Return who leads from a seat, from its row in the database and its lease in Redis.
+
+    Where no seat is named it is the one from which Thor's jobs are decided, in the mode of this installation.
+    """
+    seat = seat or seats_in_use()[0]
     row = Leader.objects.filter(id=seat.row).first() or Leader(id=seat.row)
     holding, problem = None, ""
     try:
@@ -57,3 +61,17 @@ def leader_status(seat: Seat = SCHEDULER) -> LeaderStatus:
     holder = holding.holder if holding else row.holder
     held = holding is not None
     return LeaderStatus(holder, row.term, row.since, row.decided_until, held, age, problem, row.next_due_at)
+
+
+def seats_in_use() -> tuple[Seat, ...]:
+    """Return the seats of this installation's mode; from the first one Thor's jobs are decided."""
+    return (STACK, BESIDE_STACK) if env().scheduler_mode == "legacy" else (SCHEDULER,)
+
+
+def rivals(seat: Seat) -> list[str]:
+    """Return who leads from another seat over lines that are decided from this one too."""
+    others = [other for other in (SCHEDULER, STACK) if other.row != seat.row]
+    rows = {row.id: row for row in Leader.objects.all()}
+    overlapping = [other for other in others if other.row in rows and seat.parts & set(rows[other.row].parts.split())]
+    found = [leader_status(other) for other in overlapping]
+    return [status.holder for status in found if status.is_held]

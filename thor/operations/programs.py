@@ -7,10 +7,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from thor import embedded
+from thor.drivers.mode import legacy_allowed
 from thor.env import env
 
 #: The queues of each worker: prices must not wait behind orders, nor orders behind prices.
 WORKERS = {"worker-market-data": "market_data", "worker-trading": "trading,default"}
+#: What runs Thor's jobs in legacy mode; the workers keep everybody's own tasks.
+SUPERVISOR = "supervisor"
 
 
 def _nothing() -> AbstractContextManager[int | None]:
@@ -41,6 +44,7 @@ def programs() -> list[Program]:
     return [
         Program("web", _python("-m", "gunicorn", *_web_options()), stage=3, patience=3.0),
         *workers,
+        *_stack(),
         _celery("beat", 1, 3.0, "beat"),
         Program("feed", _python("manage.py", "run_feed"), stage=1, patience=3.0),
         _celery("beat-standby", 1, 3.0, "beat"),
@@ -68,7 +72,16 @@ def surroundings() -> dict[str, str]:
     said = {"THOR_VAR_DIR": str(env().var_dir.absolute()), "PYTHONUNBUFFERED": "1"}
     if not env().redis_url:
         said["REDIS_URL"] = embedded.url()
+    if _stack():
+        said["THOR_STACK_AUTO_START"] = "0"  # it is a program of its own here, and the web server another
     return {**os.environ, **said}
+
+
+def _stack() -> list[Program]:
+    """Return the program of legacy mode, where that is the mode."""
+    if not legacy_allowed():
+        return []
+    return [Program(SUPERVISOR, _python("manage.py", "run_supervisor"), stage=2, patience=6.0)]
 
 
 def _python(*arguments: str) -> tuple[str, ...]:

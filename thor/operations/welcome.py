@@ -14,11 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from thor.celery import app
+from thor.drivers.mode import legacy_allowed
 from thor.env import env
 from thor.jobs.selectors import entry_board
 from thor.leadership.clock import process_clock
+from thor.leadership.seat import STACK
+from thor.leadership.selectors import leader_status
 from thor.operations.prepare import ADMIN, password_file
-from thor.operations.programs import WORKERS
+from thor.operations.programs import SUPERVISOR, WORKERS
 
 #: Seconds after which it is said what is not ready yet.
 READY_SECONDS = 60.0
@@ -69,6 +72,8 @@ def not_ready() -> Iterator[str]:
         yield "web"
     if not page_answers(env().flower_port, "/healthcheck"):
         yield "flower"
+    if legacy_allowed() and not leader_status(STACK).is_held:
+        yield SUPERVISOR
     names = {f"{name}@{socket.gethostname()}": name for name in WORKERS}
     answers = app.control.ping(destination=list(names), timeout=1.0, limit=len(names)) or []
     for found in set(names) - {worker for answer in answers for worker in answer}:

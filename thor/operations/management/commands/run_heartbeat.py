@@ -12,13 +12,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 import celeryconfig
 from thor.drivers.heartbeat import Heartbeat, LeaseHeld
-from thor.drivers.mode import Mode, set_mode
+from thor.drivers.mode import Mode, set_mode, tell_of_rivals
 from thor.env import env
 from thor.jobs.protocol import DeclaredJob, JobRegistry
 from thor.jobs.registry import specs
 from thor.jobs.selectors import others_enabled
 from thor.jobs.sync import sync_jobs
 from thor.leadership.clock import process_clock
+from thor.leadership.seat import HEARTBEAT
 from thor.marketdata.selectors.instruments import venues_in_use
 from thor.markets.tempo import heartbeat_period
 
@@ -74,6 +75,7 @@ class Command(BaseCommand):
         others = others_enabled()
         if others:
             self.say(f"{others} other entries need beat: celery -A thor beat, with workers, runs them")
+        tell_of_rivals(HEARTBEAT, self.say)
         heartbeat.run()
         self.say("Heartbeat stopped")
 
