@@ -65,6 +65,7 @@ class Lead:
         """Begin: read the schedule, ring the bells that were missed. `alive` is called while that takes its time."""
         self.term, self._clock, self._pace, self._alive = reign.term, clock, pace or Exact(), alive
         now = clock.now()
+        self._pace.hurry()  # what a reign before this one waited for is of no interest
         decided_until = reign.decided_until or now - MICROSECOND
         self._timetable = timetable or Timetable(decided_until, reign.seat.parts)
         self._timetable.begin(decided_until, reign.ahead)
@@ -130,6 +131,7 @@ class Lead:
         """Read what was edited, and publish what was waiting for room."""
         if self._bells.have_moved():
             self._take_hours(self._clock.now())
+            self._pace.hurry()
         change = PeriodicTasks.last_change()
         is_new, self._seen_change = change != self._seen_change, change
         if self._read_all.is_due():
@@ -137,6 +139,7 @@ class Lead:
             self._read(self._clock.now(), announced=False)
         elif is_new:
             self._read(self._clock.now(), announced=True)
+            self._pace.hurry()
         self._outgoing.release()
 
     def _sweep(self) -> None:

@@ -59,10 +59,11 @@ class Ticks:
 
     def is_time(self, now: datetime) -> bool:
         """Tell whether a tick is due, and if so begin the next."""
-        if self._next_at is not None and now < self._next_at:
+        # A tick further away than any can be is one of a clock that was ahead.
+        if self._next_at is not None and now < self._next_at <= now + self._slow:
             return False
-        self.ticks += 1
         self.period = self._tempo(now)
+        self.ticks += 1
         if self.period == self._fast:
             self._next_at = _multiple(now, self._fast)
         else:
@@ -70,8 +71,8 @@ class Ticks:
         return True
 
     def turn_at(self, due: datetime | None) -> datetime | None:
-        """Return the next tick."""
-        return self._next_at
+        """Return the next tick; an instant that has passed, where that is now."""
+        return self._next_at or _EPOCH
 
     def hurry(self) -> None:
         """Tick at the next turn."""
