@@ -13,6 +13,7 @@ that THOR_IMPORTS names, so that each process knows it.
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -25,7 +26,13 @@ from thor.timing import Every, Occurrence
 #: Where the state that jobs share keeps the runs that are due, and what carries them out.
 BENCH, HANDS = "thor.bench", "thor.hands"
 GROUP = "registered"
-SHORTEST = 1.0
+#: Seconds between two runs: what a row of the schedule can say.
+SHORTEST, LONGEST = 1, 10_000_000
+LONGEST_NAME = 100
+
+#: What jobs of the protocol share in this process, and when each of them ran last, which its `should_run` is told.
+SHARED: dict[str, Any] = {}
+LAST_RUNS: dict[str, float] = {}
 
 
 @dataclass(slots=True)
@@ -46,7 +53,7 @@ class Job(Protocol):
     interval_seconds: float
 
     def should_run(self, now: float, state: MutableMapping[str, Any]) -> bool:
-        """Tell whether it is due; `now` are seconds of a clock that never steps."""
+        """Tell whether it is due; `now` are seconds, `state` says by name at which of them a job last succeeded."""
 
     def run(self, context: HeartbeatContext) -> Any:
         """Do it."""
@@ -80,13 +87,16 @@ class DeclaredJob:
         """Carry out the runs that wait, until the end is asked for; return how many."""
         bench: Due = context.shared_state[BENCH]
         hands: Inline = context.shared_state[HANDS]
-        errands = bench.take(self.name)
-        for number, errand in enumerate(errands):
-            if context.stop_event.is_set():
-                hands.put_back(errands[number:])
-                return number
-            hands.carry_out(errand)
-        return len(errands)
+        waiting = deque(bench.take(self.name))
+        begun = 0
+        try:
+            while waiting and not context.stop_event.is_set():
+                begun += 1
+                hands.carry_out(waiting.popleft())
+        finally:
+            if waiting:
+                hands.put_back(waiting)
+        return begun
 
 
 class JobRegistry:
@@ -98,10 +108,11 @@ class JobRegistry:
 
     def register(self, job: Job) -> None:
         """Add a job; one that is not declared yet is declared by this. Two of one name are refused."""
-        known = self.jobs.get(job.name)
-        if known is not None and known is not job:
-            raise BadJob(f"two jobs are named {job.name!r}; rename one.")
-        self.jobs[job.name] = job if isinstance(job, DeclaredJob) else DeclaredJob(declare(job))
+        view = job if isinstance(job, DeclaredJob) else DeclaredJob(declare(job))
+        known = self.jobs.get(view.name)
+        if known is not None and known is not view:
+            raise BadJob(f"two jobs are named {view.name!r}; rename one.")
+        self.jobs[view.name] = view
 
     def run_pending(self, context: HeartbeatContext) -> list[str]:
         """Run each job that is due, in order, and return their names; one that raises stops no other."""
@@ -124,21 +135,35 @@ class JobRegistry:
 
 def declare(job: Job) -> JobSpec:
     """Declare an object of the protocol as a job of its name, every `interval_seconds`."""
-    if not isinstance(job, Job):
-        raise BadJob(f"{job!r} is no job: it needs name, interval_seconds, should_run(now, state) and run(context).")
-    if job.interval_seconds < SHORTEST:
-        raise BadJob(f"job {job.name!r}: interval_seconds is {job.interval_seconds:g}; use one second or more.")
-    context = HeartbeatContext(logging.getLogger(f"thor.jobs.{job.name}"), settings=_settings())
+    _refuse_what_is_no_job(job)
+    context = HeartbeatContext(logging.getLogger(f"thor.jobs.{job.name}"), SHARED, _settings())
 
     def body(occurrence: Occurrence, **_: Any) -> Any:
-        if not job.should_run(time.monotonic(), context.shared_state):
+        # Its instant, not this moment: seconds that are a little early or late would be one too few for its own rule.
+        now = occurrence.nominal_at.timestamp()
+        if not job.should_run(now, LAST_RUNS):
             return "not due by its own rule"
-        return job.run(context)
+        result = job.run(context)
+        LAST_RUNS[job.name] = now
+        return result
 
     body.__module__, body.__doc__ = type(job).__module__, type(job).__doc__
     spec = make_spec(job.name, body, GROUP, {"cadence": Every(seconds=job.interval_seconds)})
     declared.register(spec)
     return spec
+
+
+def _refuse_what_is_no_job(job: Any) -> None:
+    if isinstance(job, type) or not isinstance(job, Job) or not (callable(job.run) and callable(job.should_run)):
+        raise BadJob(f"{job!r} is no job: it needs name, interval_seconds, should_run(now, state) and run(context).")
+    name, seconds = job.name, job.interval_seconds
+    if not isinstance(name, str) or not name.isidentifier() or len(name) > LONGEST_NAME:
+        raise BadJob(f"{job!r} is named {name!r}; use up to {LONGEST_NAME} letters, digits and underscores.")
+    if name in declared.specs():
+        raise BadJob(f"two jobs are named {name!r}; rename one.")
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not is_number or not SHORTEST <= seconds <= LONGEST or seconds % 1:
+        raise BadJob(f"job {name!r}: interval_seconds is {seconds!r}; write whole seconds from 1 to {LONGEST}.")
 
 
 def _settings() -> Any:
