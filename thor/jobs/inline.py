@@ -22,8 +22,9 @@ from celery import current_app, states
 from celery.app.trace import build_tracer
 from celery.exceptions import SoftTimeLimitExceeded
 
-from thor.jobs import outbox
+from thor.jobs import events, ledger, outbox, workers
 from thor.jobs.claim import HEADER, INLINE
+from thor.jobs.patience import patiently
 
 #: Seconds after its soft limit at which a body that did not end counts as hanging.
 PATIENCE = 10.0
@@ -50,7 +51,7 @@ class Inline:
         """Sign the runs with the name of this machine and `name`."""
         self.hostname = f"{name or 'heartbeat'}@{socket.gethostname()}"
         self._errand: Errand | None = None
-        self._hangs_at = float("inf")
+        self._limited: tuple[float, Errand | None] = (float("inf"), None)
 
     def carry_out(self, errand: Errand) -> bool:
         """Claim the run, call its body, write its end; return whether the body raised.
@@ -72,6 +73,10 @@ class Inline:
         try:
             traced = _tracer(errand.task, self.hostname)(str(errand.uid), errand.args, errand.kwargs, request)
             return traced.info is not None and traced.info.state == states.FAILURE
+        except SystemExit as exit_:
+            # On a worker this ends a process of the pool, and here it would end them all.
+            _lose(errand, f"the body ended the process: {exit_}")
+            return True
         finally:
             self._errand = None
 
@@ -90,17 +95,23 @@ class Inline:
         if not seconds:
             yield
             return
-        self._hangs_at = time.monotonic() + seconds + PATIENCE
+        self._limited = (time.monotonic() + seconds + PATIENCE, self._errand)
         try:
             with _alarm(seconds) if threading.current_thread() is threading.main_thread() else _interruption(seconds):
                 yield
         finally:
-            self._hangs_at = float("inf")
+            self._limited = (float("inf"), None)
 
     @property
     def hanging(self) -> Errand | None:
         """Return the run whose body did not even end at its limit; nothing where all is well."""
-        return self._errand if time.monotonic() > self._hangs_at else None
+        hangs_at, errand = self._limited
+        return errand if time.monotonic() > hangs_at else None
+
+
+def _lose(errand: Errand, reason: str) -> None:
+    events.emit("thor.run.lost", run=errand.uid, task=errand.task, reason=reason)
+    patiently(lambda: ledger.lose(errand.uid, reason, worker=workers.boot()))
 
 
 @lru_cache(maxsize=256)
@@ -143,4 +154,6 @@ def _interruption(seconds: float) -> Iterator[None]:
     finally:
         with guard:
             is_over.set()
+            # One that was raised and has not arrived must not arrive in what comes after the body.
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None)
         timer.cancel()
