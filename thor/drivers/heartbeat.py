@@ -12,7 +12,8 @@ the ledger says that it overlapped, waited, or came too late.
 | a body raises                          | the run is failed, with its error; due again at its next time            |
 | a body exceeds its limit               | it is ended by an exception, the run failed                              |
 | a body ignores even that for ten seconds | the run is lost, the lease released, the process ends with status 1    |
-| SIGTERM, SIGINT                        | the body in hand ends, what waits goes back into the ledger, status 0    |
+| a body ends the process (`sys.exit`)   | the run is lost, the others run                                          |
+| SIGTERM, SIGINT                        | the lease is free at once, the body in hand ends, status 0               |
 | killed                                 | the run in hand is lost or repeated, as after a worker's death           |
 | the lease is held for ten seconds      | it says by whom, and ends with status 1                                  |
 | the lease is lost later                | it stands by, and goes on when it has it again                           |
@@ -77,14 +78,16 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._keep_time, name="thor-scheduler", daemon=True)
         self._failure: BaseException | None = None
         self._is_begun, self._said_ticks = False, 0
+        self._is_stopping, self._is_over = False, threading.Event()
 
-    def run(self) -> None:
-        """Work until the end is asked for; raise `LeaseHeld` where another scheduler leads."""
+    def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Work until the end is asked for, `ready` called once it leads; raise `LeaseHeld` where another does."""
         workers.report_for_work(self.hands.hostname)
         self.contender.start()
         self._thread.start()
         try:
-            self._wait_for_lease()
+            if self._wait_for_lease():
+                ready()
             while not self.context.stop_event.is_set():
                 self.bench.wait(LOOK)
                 self._beat()
@@ -95,20 +98,28 @@ class Heartbeat:
 
     def stop(self) -> None:
         """End after the body in hand; for signal handlers."""
-        if self.context.stop_event.is_set():
+        # A plain flag first: a second signal may come in the middle of this, and an event's lock is taken by then.
+        if self._is_stopping:
             return
+        self._is_stopping = True
         self.context.stop_event.set()
         self.contender.reign.stop()
         self.bench.wake()
 
-    def _wait_for_lease(self) -> None:
+    def _wait_for_lease(self) -> bool:
+        """Wait until it leads; return false where the end was asked for first.
+
+        Once the lease is held the first look at the schedule may take as long as it takes.
+        """
         deadline = time.monotonic() + PATIENCE
-        while not self._leads() and not self.context.stop_event.is_set():
-            if time.monotonic() > deadline:
+        while not self._leads() and not self._is_stopping:
+            if time.monotonic() > deadline and not self.contender.elector.leads():
                 raise LeaseHeld(self._who_holds_it())
             self.bench.wait(0.1)
-        if self._leads():
-            self._say("Leader lock acquired" if self._with_lease else "Leading without the leader lock")
+        if not self._leads():
+            return False
+        self._say("Leader lock acquired" if self._with_lease else "Leading without the leader lock")
+        return True
 
     def _who_holds_it(self) -> str:
         status = leader_status()
@@ -145,8 +156,18 @@ class Heartbeat:
         except BaseException as error:  # the main thread raises it: a heartbeat without a scheduler is dead
             self._failure = error
         finally:
-            connection.close()
             self.stop()
+            self._leave()
+            while not self._is_over.wait(0.25):  # the body in hand ends, or hangs
+                self._watch_body()
+            connection.close()
+
+    def _leave(self) -> None:
+        """Let another lead at once: the body in hand, however long it takes, is claimed and needs no lease."""
+        try:
+            self.contender.leave()
+        except (DatabaseError, InterfaceError):
+            connection.close()
 
     def _watch_body(self) -> None:
         errand = self.hands.hanging
@@ -159,15 +180,12 @@ class Heartbeat:
         events.emit("thor.run.lost", run=errand.uid, task=errand.task, reason=reason)
         patiently(lambda: ledger.lose(errand.uid, reason, worker=workers.boot()), seconds=5.0)
         logger.critical("%s %s; start the heartbeat again", errand.job, reason)
-        self.contender.leave()
+        self._leave()
         logging.shutdown()
         os._exit(1)
 
     def _end(self) -> None:
         self.stop()
+        self._is_over.set()
         self._thread.join(timeout=30)
-        try:
-            self.contender.leave()
-        except (DatabaseError, InterfaceError):
-            connection.close()
         workers.sign_off()

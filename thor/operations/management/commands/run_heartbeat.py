@@ -35,6 +35,9 @@ class Command(BaseCommand):
         "Example: manage.py run_heartbeat --fast-tick 1 --slow-tick 60"
     )
 
+    _heartbeat: Heartbeat | None = None
+    _is_stopping = False
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the two ticks and `--no-lock`."""
         parser.add_argument("--fast-tick", type=_seconds, default=1.0, metavar="S", help="while a market is open (1.0)")
@@ -46,6 +49,7 @@ class Command(BaseCommand):
         fast, slow, no_lock = options["fast_tick"], options["slow_tick"], options["no_lock"]
         if slow < fast:
             raise CommandError(f"--slow-tick {slow:g} is shorter than --fast-tick {fast:g}; make it the longer one.")
+        self._take_signals()
         set_mode(Mode.HEARTBEAT)
         self.say("Starting the heartbeat scheduler")
         self.say(f"Fast tick: {fast:g}s, slow tick: {slow:g}s")
@@ -65,19 +69,30 @@ class Command(BaseCommand):
         registry = JobRegistry()
         counted = load_jobs(registry)
         sync_jobs(at=process_clock().now())
-        heartbeat = Heartbeat(
-            registry, tempo=Tempo(fast, slow), fast=fast, slow=slow, with_lease=with_lock, say=self.say
-        )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: heartbeat.stop())
+        tempo = Tempo(fast, slow)
+        self._heartbeat = Heartbeat(registry, tempo=tempo, fast=fast, slow=slow, with_lease=with_lock, say=self.say)
+        if self._is_stopping:
+            self._heartbeat.stop()
+        self._heartbeat.run(lambda: self._tell(counted))
+        self.say("Heartbeat stopped")
+
+    def _tell(self, counted: int) -> None:
+        """Say what runs from now on, and what does not."""
         self.say(f"Heartbeat ready with {counted} jobs")
         self.say(f"Registered {counted} jobs")
         others = others_enabled()
         if others:
             self.say(f"{others} other entries need beat: celery -A thor beat, with workers, runs them")
         tell_of_rivals(HEARTBEAT, self.say)
-        heartbeat.run()
-        self.say("Heartbeat stopped")
+
+    def _take_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, *_: Any) -> None:
+        self._is_stopping = True
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
 
 
 class Tempo:
