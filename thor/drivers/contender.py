@@ -17,7 +17,7 @@ from thor.drivers.pace import Pace
 from thor.drivers.reign import Reign
 from thor.env import env
 from thor.jobs import hints
-from thor.leadership.clock import process_clock
+from thor.leadership.clock import installed_clock, process_clock
 from thor.leadership.elector import Elector, Renewer
 from thor.leadership.lease import Lease, NoLease, RedisLease
 from thor.leadership.listener import Listener
@@ -74,7 +74,9 @@ class Contender:
 
 
 def _clock() -> Clock:
-    return process_clock() if env().clock == "replay" else OffsetClock()
+    if installed_clock() is not None or env().clock == "replay":
+        return process_clock()
+    return OffsetClock()
 
 
 def _bound(connection: Any, **_: Any) -> None:

@@ -116,6 +116,11 @@ class Lead:
         waits = [*bells, self._clock.wall_of(due) - wall] if due is not None else bells
         return max(rest, min(waits, default=LOOK))
 
+    @property
+    def bells(self) -> tuple[datetime, ...]:
+        """Return the next bell and the next edge of a window: whoever leaps through time stops there."""
+        return self._bells.instants
+
     def announce(self) -> None:
         """Look at schedule and hours soon: somebody said that one of them changed."""
         registry.forget()

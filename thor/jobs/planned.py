@@ -7,11 +7,12 @@ from thor.jobs.decision import Planned
 from thor.jobs.models import Lane, State
 from thor.jobs.schedule import Row
 from thor.jobs.spec import Overlap
-from thor.timing import Clock, Dropped, Occurrence, OncePerSession, ReplayClock, run_id
+from thor.timing import Clock, Dropped, Occurrence, OncePerSession, ReplayClock, SteppedClock, run_id
 
 BLOCKED_BY = {Overlap.SKIP: "live", Overlap.QUEUE_ONE: "due", Overlap.ALLOW: ""}
-#: In a replay virtual seconds are short: a run has at least so long on the wall, and at most `LONGEST_ROOM`.
 LARGEST_COUNT = 2**31 - 1
+#: In a replay virtual seconds are short: a run has at least so long on the wall, and at most `LONGEST_ROOM`. Where time
+#: goes on only when its run has ended, it always has that long: how fast the machine is must not show in the ledger.
 SHORTEST_ROOM, LONGEST_ROOM = timedelta(seconds=5), timedelta(minutes=10)
 
 
@@ -83,7 +84,8 @@ def _times(occurrence: Occurrence, clock: Clock) -> tuple[datetime, datetime]:
         return due_at, clock.wall_of(occurrence.deadline_at)
     room = occurrence.deadline_at - occurrence.nominal_at
     due_at = max(due_at, clock.next_tick(clock.wall()) - clock.tick)
-    return due_at, due_at + min(max(room, SHORTEST_ROOM), LONGEST_ROOM)
+    shortest = LONGEST_ROOM if isinstance(clock, SteppedClock) else SHORTEST_ROOM
+    return due_at, due_at + min(max(room, shortest), LONGEST_ROOM)
 
 
 def _identity(row: Row) -> dict[str, Any]:

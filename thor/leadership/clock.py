@@ -1,7 +1,12 @@
-"""The clock of this process: the system's, or a replay's, whose origin all processes share through Redis."""
+"""The clock of this process: the system's, or a replay's, whose origin all processes share through Redis.
+
+A simulation is one process in virtual time: it installs a clock of its own (`live_by`).
+"""
 
 import functools
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import redis
@@ -19,9 +24,31 @@ class ReplayDiffers(ThorError):
     """Another replay is under way in this Redis."""
 
 
-@functools.cache
+_installed: list[Clock] = []
+
+
 def process_clock() -> Clock:
     """Return the clock by which this process lives; only the edges of a process ask for it, services take `at`."""
+    return _installed[-1] if _installed else _configured_clock()
+
+
+def installed_clock() -> Clock | None:
+    """Return the clock that was installed in this process, nothing where it lives by the configured one."""
+    return _installed[-1] if _installed else None
+
+
+@contextmanager
+def live_by(clock: Clock) -> Iterator[None]:
+    """Let this process live by another clock than the configured one while the block lasts: for simulations."""
+    _installed.append(clock)
+    try:
+        yield
+    finally:
+        _installed.remove(clock)
+
+
+@functools.cache
+def _configured_clock() -> Clock:
     settings = env()
     if settings.clock == "system":
         return SystemClock()

@@ -31,7 +31,7 @@ itself.
 
 from thor.timing.cadence import BadCadence, Cadence, Cron, Every, Once, OncePerSession
 from thor.timing.catchup import All, CatchUp, Latest, Skip
-from thor.timing.clock import Clock, ManualClock, ReplayClock, SystemClock
+from thor.timing.clock import Clock, ManualClock, ReplayClock, SteppedClock, SystemClock
 from thor.timing.edges import BadWindow
 from thor.timing.instants import EPOCH, micros
 from thor.timing.jitter import jittered
@@ -73,6 +73,7 @@ __all__ = [
     "Sessions",
     "Skip",
     "Span",
+    "SteppedClock",
     "SystemClock",
     "Window",
     "WindowSpan",

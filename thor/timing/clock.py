@@ -106,3 +106,33 @@ class ReplayClock:
     def next_tick(self, wall: datetime) -> datetime:
         """Return the first wall tick strictly after `wall`; ticks are multiples of `tick` from the origin."""
         return self.wall_origin + ((wall - self.wall_origin) // self.tick + 1) * self.tick
+
+
+class SteppedClock(ReplayClock):
+    """Tell the time of a replay that whoever runs it sets, step by step: a simulation in one process.
+
+    Business time stands still between two steps, however long the work of a step takes on the wall, so nothing of it
+    depends on how fast the machine is. What is due at a step is due now, on the wall; what lies ahead, as far ahead.
+    """
+
+    def __init__(self, start: datetime, tick: timedelta, wall: Clock | None = None) -> None:
+        super().__init__(start, (wall or SystemClock()).wall(), 1.0, tick, wall)
+        self._now = start
+
+    def now(self) -> datetime:
+        """Read the time last set."""
+        return self._now
+
+    def wall_of(self, at: datetime) -> datetime:
+        """Say when `at` would happen if time went on from here; what has passed happens now."""
+        return self.wall() + max(at - self._now, timedelta(0))
+
+    def next_tick(self, wall: datetime) -> datetime:
+        """Return the wall's `wall` and one tick: nobody waits for it."""
+        return wall + self.tick
+
+    def step(self, at: datetime) -> None:
+        """Move the clock on to `at`; raise `ValueError` for a step back, which a replay does not know."""
+        if at < self._now:
+            raise ValueError(f"A simulation is at {self._now} and cannot go back to {at}.")
+        self._now = at
