@@ -1,8 +1,11 @@
-"""Find instruments by whatever people call them."""
+"""Find instruments by whatever people call them, and say to feeds what is traded where."""
+
+from collections.abc import Iterable
 
 from thor.errors import ThorError
+from thor.marketdata.feeds.port import Traded
 from thor.marketdata.models import Instrument
-from thor.marketdata.symbols import canonical
+from thor.marketdata.symbols import ALIASES, canonical
 
 
 class UnknownSymbol(ThorError):
@@ -12,6 +15,20 @@ class UnknownSymbol(ThorError):
 def venues_in_use() -> frozenset[str]:
     """Return the keys of the venues on which an active instrument trades."""
     return frozenset(Instrument.objects.filter(active=True).values_list("venue", flat=True))
+
+
+def traded(venues: Iterable[str]) -> dict[str, list[Traded]]:
+    """Return the active instruments of these venues as feeds know them, by venue."""
+    found: dict[str, list[Traded]] = {}
+    for row in Instrument.objects.filter(active=True, venue__in=list(venues)).order_by("symbol"):
+        found.setdefault(row.venue, []).append(Traded(row.symbol, float(row.tick_size), row.kind))
+    return found
+
+
+def known_aliases() -> dict[str, str]:
+    """Return every other spelling of a symbol, in capitals and without blanks, and the symbol that it means."""
+    rows = Instrument.objects.exclude(aliases=[]).values_list("symbol", "aliases")
+    return ALIASES | {"".join(alias.split()).upper(): symbol for symbol, aliases in rows for alias in aliases}
 
 
 def find_instrument(written: str) -> Instrument:

@@ -18,12 +18,11 @@ from thor.env import env
 from thor.leadership.clock import process_clock
 from thor.marketdata import excelpush, feedloop
 from thor.marketdata.feeds.choice import feed_of_all, feeds_by_venue, venues_of
-from thor.marketdata.feeds.port import FeedRefused, FeedRequest, Traded
+from thor.marketdata.feeds.port import FeedRefused, FeedRequest
 from thor.marketdata.feeds.registry import FEEDS, open_feeds
-from thor.marketdata.models import Instrument
 from thor.marketdata.publisher import Publisher
 from thor.marketdata.pushing import PushRefused
-from thor.marketdata.symbols import ALIASES
+from thor.marketdata.selectors.instruments import known_aliases, traded
 from thor.marketdata.workbook import WorkbookAway
 from thor.markets.models import Market
 
@@ -106,8 +105,8 @@ def _publishers(options: dict[str, Any]) -> list[Publisher]:
         venues=options["venue"],
         files=[name for name in files if name.strip()],
         seed=options["seed"],
-        instruments=_instruments(venues),
-        aliases=_aliases(),
+        instruments=traded(venues),
+        aliases=known_aliases(),
     )
     feeds = open_feeds(choice, request, venues=venues)
     begins = [feedloop.begin(feed, clock, settings.replay_start) for feed in feeds]
@@ -116,15 +115,3 @@ def _publishers(options: dict[str, Any]) -> list[Publisher]:
     client = connect(redis_url(), socket_timeout=0.8, socket_connect_timeout=0.8, retry=Retry(NoBackoff(), 0))
     token = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     return [Publisher(feed, client, token, begin) for feed, begin in zip(feeds, begins, strict=True)]
-
-
-def _instruments(venues: list[str]) -> dict[str, list[Traded]]:
-    found: dict[str, list[Traded]] = {}
-    for row in Instrument.objects.filter(active=True, venue__in=venues).order_by("symbol"):
-        found.setdefault(row.venue, []).append(Traded(row.symbol, float(row.tick_size), row.kind))
-    return found
-
-
-def _aliases() -> dict[str, str]:
-    rows = Instrument.objects.exclude(aliases=[]).values_list("symbol", "aliases")
-    return ALIASES | {"".join(alias.split()).upper(): symbol for symbol, aliases in rows for alias in aliases}
