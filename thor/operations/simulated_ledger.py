@@ -1,0 +1,130 @@
+"""What a simulation has left: the ledger, entry by entry, beside what the plan of the day had promised."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Min, Sum
+from django.db.models.functions import Coalesce
+from rich.table import Table
+from rich.text import Text
+
+from thor.jobs.forecast import Forecast
+from thor.jobs.models import Run, State
+from thor.marketdata.models import Bar, Capture, SessionCapture, VwapSample
+
+#: The columns of a person's table: what ended otherwise is rare, and shown where there is any.
+SHOWN = (State.SUCCEEDED, State.FAILED, State.SKIPPED, State.MISSED)
+
+
+@dataclass(slots=True)
+class EntryLedger:
+    """One entry: how many runs, for how many occurrences, by how they ended, the first and the last of them.
+
+    `planned` is how many occurrences the plan of the day has of it.
+    """
+
+    entry: str
+    planned: int = 0
+    runs: int = 0
+    occurrences: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    def add(self, state: str, runs: int, occurrences: int, first_at: datetime, last_at: datetime) -> None:
+        """Add the runs that ended in one way."""
+        self.runs += runs
+        self.occurrences += occurrences
+        self.states[state] = self.states.get(state, 0) + occurrences
+        self.first_at = min(filter(None, (self.first_at, first_at)))
+        self.last_at = max(filter(None, (self.last_at, last_at)))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The whole day: the entries in order of their names, and what was stored."""
+
+    entries: list[EntryLedger]
+    bars: int
+    samples: int
+    sessions: int
+    captures: int
+
+    @property
+    def runs(self) -> int:
+        """Return how many runs there were."""
+        return sum(one.runs for one in self.entries)
+
+    @property
+    def occurrences(self) -> int:
+        """Return for how many occurrences they stand."""
+        return sum(one.occurrences for one in self.entries)
+
+    @property
+    def planned(self) -> int:
+        """Return how many occurrences the plan of the day has."""
+        return sum(one.planned for one in self.entries)
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the sum of it in sentences."""
+        return (
+            f"{self.occurrences:,} occurrences of {self.planned:,} planned, in {self.runs:,} runs.",
+            f"Stored: {self.bars:,} bars, {self.samples:,} samples, {self.captures:,} captures of "
+            f"{self.sessions:,} sessions.",
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON can say it."""
+        entries = [
+            {**asdict(one), "first_at": _iso(one.first_at), "last_at": _iso(one.last_at)} for one in self.entries
+        ]
+        totals = {name: getattr(self, name) for name in ("planned", "occurrences", "runs")}
+        stored = {name: getattr(self, name) for name in ("bars", "samples", "sessions", "captures")}
+        return {**totals, **stored, "entries": entries}
+
+
+def summary(planned: Forecast) -> Summary:
+    """Read what the ledger and the tables hold of the day that `planned` tells."""
+    found: dict[str, EntryLedger] = {}
+    for series in planned.series:
+        found.setdefault(series.entry, EntryLedger(series.entry)).planned += series.count
+    for name, *figures in _rows(planned.start, planned.end):
+        found.setdefault(name, EntryLedger(name)).add(*figures)
+    return Summary(
+        entries=[found[name] for name in sorted(found)],
+        bars=Bar.objects.filter(start_at__gte=planned.start, start_at__lt=planned.end).count(),
+        samples=VwapSample.objects.filter(minute_at__gt=planned.start, minute_at__lte=planned.end).count(),
+        sessions=SessionCapture.objects.count(),
+        captures=Capture.objects.count(),
+    )
+
+
+def table(found: Summary) -> Table:
+    """Return the table that a person reads."""
+    shown = Table("entry", title="the ledger")
+    for name in ("planned", "occurrences", "runs", *SHOWN):
+        shown.add_column(str(name), justify="right")
+    for name in ("first (UTC)", "last (UTC)"):
+        shown.add_column(name)
+    for one in found.entries:
+        numbers = [one.planned, one.occurrences, one.runs, *(one.states.get(state, 0) for state in SHOWN)]
+        times = (f"{at:%H:%M:%S}" if at else "" for at in (one.first_at, one.last_at))
+        shown.add_row(*map(Text, [one.entry, *(f"{number:,}" for number in numbers), *times]))
+    return shown
+
+
+def _rows(start: datetime, end: datetime) -> Iterable[tuple[Any, ...]]:
+    rows = Run.objects.filter(nominal_at__gte=start, nominal_at__lt=end).values("name", "state").order_by()
+    figures = {
+        "runs": Count("seq"),
+        "occurrences": Sum("count"),
+        "first_at": Min(Coalesce("folded_from", "nominal_at")),
+        "final_at": Max(Coalesce("last_at", "nominal_at")),
+    }
+    return rows.annotate(**figures).values_list("name", "state", *figures)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
