@@ -26,6 +26,7 @@ beat_max_loop_interval = 1
 task_default_queue = "default"
 task_queues = [Queue("default"), Queue("market_data"), Queue("trading")]
 task_create_missing_queues = True
+task_routes = ("thor.jobs.registry:route",)
 task_serializer = "json"
 result_serializer = "json"
 event_serializer = "json"

@@ -54,6 +54,12 @@ def owned() -> dict[str, JobSpec]:
     return {name: spec for name, spec in _specs.items() if name in wanted or spec.group in wanted}
 
 
+def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
+    """Return where Celery sends a job that is called by hand; nothing about tasks that are no jobs."""
+    spec = _specs.get(name)
+    return None if spec is None else {"queue": spec.queue}
+
+
 def _group(body: Body) -> str:
     parts = body.__module__.split(".")
     return parts[-2] if len(parts) > 1 else parts[0]
@@ -72,7 +78,6 @@ def _register_task(spec: JobSpec) -> None:
         body,
         name=spec.name,
         typing=False,
-        queue=spec.queue,
         soft_time_limit=seconds,
         time_limit=seconds + 10,
     )
