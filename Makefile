@@ -35,13 +35,20 @@ down: $(VENV)/.runtime ## Stop what 'make up' or 'make demo' runs in this folder
 demo: $(VENV)/.runtime ## Run a whole trading day at 60 times its pace, in var/demo
 	@exec $(BIN)/python manage.py demo
 
+# Tests that start no whole house run side by side; the others have the machine for themselves.
+SMALL := tests/unit tests/contracts tests/docs tests/integration
+LARGE := tests/acceptance tests/browser
+PYTEST := $(BIN)/python -m pytest --durations=15 --durations-min=5
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
+
 .PHONY: test
 test: $(VENV)/.dev ## Run all tests; what a test needs and this machine lacks is named as skipped
+	@$(PYTEST) $(SIDE_BY_SIDE) $(SMALL)
 	@more=(); if $(BIN)/python -m tests.postgres --is-here; then more=(-m "not (database and slow)"); fi; \
-	  $(BIN)/python -m pytest --durations=15 --durations-min=5 "$${more[@]}"
+	  $(PYTEST) $(LARGE) "$${more[@]}"
 	@echo "Once more on PostgreSQL: what uses a database."
-	@$(BIN)/python -m tests.postgres \
-	  $(BIN)/python -m pytest --durations=15 --durations-min=5 -m "django_db or database" --ignore=tests/browser
+	@$(BIN)/python -m tests.postgres $(PYTEST) $(SIDE_BY_SIDE) $(SMALL) -m "django_db or database"
+	@$(BIN)/python -m tests.postgres $(PYTEST) tests/acceptance -m "django_db or database"
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Break everything at random and check the ledger: SEED=7 OCCURRENCES=20000
