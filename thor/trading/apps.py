@@ -6,7 +6,7 @@ from thor.env import env
 
 
 class TradingConfig(AppConfig):
-    """The app of `thor.trading`; it has no tables."""
+    """The app of `thor.trading`."""
 
     name = "thor.trading"
     label = "trading"

@@ -1,0 +1,95 @@
+"""Tell at which price a quote lets an order be filled, and how much of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from thor.trading.brokers.port import Kind, Side
+
+#: What an execution is worse than its quote: 5 basis points, each way.
+SLIPPAGE: Final = Decimal("0.0005")
+#: What a market order may cost above the ask; Alpaca sets aside 2.5 % to 4 %.
+COLLAR: Final = Decimal("0.03")
+#: The share of a day's average volume that all orders of one symbol may take in a session.
+PARTICIPATION: Final = Decimal("0.05")
+#: A quote that is older is not traded against: the feed may be dead.
+STALE: Final = timedelta(minutes=15)
+
+CENT: Final = Decimal("0.01")
+PRICE: Final = Decimal("0.0001")
+UNIT: Final = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What can be had of a symbol: prices and sizes, each None where it is not known, at an instant of the exchange."""
+
+    bid: Decimal | None
+    ask: Decimal | None
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    last: Decimal
+    at: datetime
+
+    def price(self, side: Side) -> Decimal | None:
+        """Return the price at which somebody who goes this way finds the other side."""
+        return self.ask if side is Side.BUY else self.bid
+
+    def size(self, side: Side) -> Decimal | None:
+        """Return how much is quoted there."""
+        return self.ask_size if side is Side.BUY else self.bid_size
+
+
+def read_quote(snapshot: Mapping[str, Any]) -> Quote | None:
+    """Return a feed's snapshot as a quote; nothing where it has no price.
+
+    A feed without bids and asks has a spread of nothing: the last trade stands for both.
+    """
+    last, bid, ask = (_positive(snapshot.get(name)) for name in ("last", "bid", "ask"))
+    known = last or _middle(bid, ask)
+    if known is None or not snapshot.get("at"):
+        return None
+    at = datetime.fromisoformat(snapshot["at"]).astimezone(UTC)
+    sizes = (_positive(snapshot.get(name)) for name in ("bid_size", "ask_size"))
+    return Quote(bid or last, ask or last, *sizes, known, at)
+
+
+def execution_price(side: Side, limit: Decimal | None, quote: Quote) -> Decimal | None:
+    """Return at which price an order is filled by a quote: slippage included, and never beyond its limit."""
+    found = quote.price(side)
+    if found is None:
+        return None
+    if side is Side.BUY:
+        slipped = (found * (1 + SLIPPAGE)).quantize(PRICE, ROUND_CEILING)
+        return slipped if limit is None else min(slipped, limit) if found <= limit else None
+    slipped = max((found * (1 - SLIPPAGE)).quantize(PRICE, ROUND_FLOOR), PRICE)
+    return slipped if limit is None else max(slipped, limit) if found >= limit else None
+
+
+def reserve_price(kind: Kind, limit: Decimal | None, quote: Quote) -> Decimal:
+    """Return what one unit of a purchase may cost at most, as far as buying power is concerned."""
+    if kind is Kind.LIMIT and limit is not None:
+        return limit
+    return ((quote.ask or quote.last) * (1 + COLLAR)).quantize(PRICE, ROUND_CEILING)
+
+
+def rounded_down(quantity: Decimal, whole: Decimal) -> Decimal:
+    """Return as much of a quantity as can be filled of an order of `whole`: an order of whole units stays whole."""
+    step = Decimal(1) if whole == whole.to_integral_value() else UNIT
+    return max(quantity, Decimal(0)).quantize(step, ROUND_DOWN)
+
+
+def money(amount: Decimal) -> Decimal:
+    """Return an amount of money as it is booked: to four places."""
+    return amount.quantize(PRICE, ROUND_HALF_UP)
+
+
+def _middle(bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
+    return (bid + ask) / 2 if bid and ask else bid or ask
+
+
+def _positive(value: Any) -> Decimal | None:
+    found = Decimal(str(value)) if value is not None else None
+    return found if found is not None and found.is_finite() and found > 0 else None

@@ -1,0 +1,196 @@
+"""Keep the books: what every settlement does to orders, fills, positions and cash.
+
+Everything here runs inside a transaction that holds the lock of the account's row; `locked` begins one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from thor.markets.table import SessionTable
+from thor.timing.session import Session
+from thor.trading.brokers.paper.market import (
+    PARTICIPATION,
+    STALE,
+    Quote,
+    execution_price,
+    money,
+    rounded_down,
+)
+from thor.trading.brokers.port import Side, Standing
+from thor.trading.models.paper import PaperAccount, PaperFill, PaperOrder, PaperPosition
+
+#: What the account begins with.
+START_CAPITAL: Final = Decimal(100_000)
+OPEN: Final = (Standing.WORKING.value, Standing.PARTIAL.value)
+NOTHING: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the account trades against: the sessions, the quotes of an instant, and how much a symbol trades a day."""
+
+    sessions: SessionTable
+    quotes: Mapping[str, Quote]
+    volume: Callable[[str, date], Decimal | None]
+
+
+@contextmanager
+def locked(at: datetime, sessions: SessionTable) -> Iterator[PaperAccount]:
+    """Hold the account in one transaction; whoever comes first opens it."""
+    with transaction.atomic():
+        closed = last_close(sessions, at)
+        opened = {"cash": START_CAPITAL, "last_equity": START_CAPITAL, "closed_at": closed, "settled_at": at}
+        PaperAccount.objects.get_or_create(pk=1, defaults=opened)
+        yield PaperAccount.objects.select_for_update().get(pk=1)
+
+
+def settle(account: PaperAccount, exchange: Exchange, at: datetime) -> datetime:
+    """Bring the books to an instant and return it: never one before the last settlement."""
+    at = max(at, account.settled_at)
+    _mark_close(account, exchange, at)
+    _expire(at)
+    if exchange.sessions.is_open(at):
+        for order in open_orders().filter(active_at__lte=at):
+            _fill(account, order, exchange, at)
+    account.settled_at = at
+    account.save()
+    return at
+
+
+def open_orders() -> "QuerySet[PaperOrder]":
+    """Return the orders that are not final, in the order in which they came."""
+    return PaperOrder.objects.filter(standing__in=OPEN)
+
+
+def equity(account: PaperAccount, quotes: Mapping[str, Quote]) -> Decimal:
+    """Return cash and what is held, at the last prices known, else at what was paid."""
+    held = PaperPosition.objects.all()
+    return account.cash + sum((money(_worth(one, quotes)) for one in held), NOTHING)
+
+
+def buying_power(account: PaperAccount) -> Decimal:
+    """Return the cash that no open purchase has set aside."""
+    bought = open_orders().filter(side=Side.BUY.value)
+    return max(account.cash - sum((remaining(one) * one.reserve_price for one in bought), NOTHING), NOTHING)
+
+
+def available(symbol: str) -> Decimal:
+    """Return what is held of a symbol and not promised to an open sale."""
+    held = PaperPosition.objects.filter(pk=symbol).first()
+    promised = open_orders().filter(side=Side.SELL.value, symbol=symbol)
+    return (held.quantity if held else NOTHING) - sum((remaining(one) for one in promised), NOTHING)
+
+
+def remaining(order: PaperOrder) -> Decimal:
+    """Return what is not yet filled of an order."""
+    return order.quantity - order.filled_quantity
+
+
+def finish(order: PaperOrder, standing: Standing, at: datetime, reason: str = "") -> None:
+    """Let nothing happen to an order any more."""
+    order.standing, order.reason, order.updated_at = standing.value, reason, at
+    order.save(update_fields=["standing", "reason", "updated_at"])
+
+
+def session_for(sessions: SessionTable, at: datetime) -> Session | None:
+    """Return the session for which an order is good: the one that is on, else the next."""
+    return next((one for one in sessions.around(at, at) if one.close > at), None)
+
+
+def last_close(sessions: SessionTable, at: datetime) -> datetime | None:
+    """Return the last close until an instant."""
+    return max((one.close for one in sessions.around(at, at) if one.close <= at), default=None)
+
+
+def _worth(position: PaperPosition, quotes: Mapping[str, Quote]) -> Decimal:
+    quote = quotes.get(position.symbol)
+    return position.quantity * quote.last if quote else position.cost
+
+
+def _mark_close(account: PaperAccount, exchange: Exchange, at: datetime) -> None:
+    closed = last_close(exchange.sessions, at)
+    if closed is not None and (account.closed_at is None or closed > account.closed_at):
+        account.last_equity, account.closed_at = equity(account, exchange.quotes), closed
+
+
+def _expire(at: datetime) -> None:
+    for order in open_orders().filter(expires_at__lte=at):
+        finish(order, Standing.EXPIRED, order.expires_at, "the session for which it was good has closed")
+
+
+def _fill(account: PaperAccount, order: PaperOrder, exchange: Exchange, at: datetime) -> None:
+    """Fill what a quote of this session lets be filled of an order."""
+    quote = exchange.quotes.get(order.symbol)
+    if quote is None or quote.at < order.active_at or at - quote.at > STALE:
+        return
+    price = execution_price(Side(order.side), order.limit_price, quote)
+    wanted = min(remaining(order), _liquidity(order, quote, exchange))
+    if price is None or wanted <= 0:
+        return
+    affordable = account.cash / price if order.side == Side.BUY else wanted
+    quantity = rounded_down(min(wanted, affordable), order.quantity)
+    if quantity > 0:
+        _book(account, order, quantity, price, at, quote.at)
+    if affordable < wanted:
+        finish(order, Standing.CANCELLED, at, "insufficient buying power: the price rose above what was set aside")
+
+
+def _liquidity(order: PaperOrder, quote: Quote, exchange: Exchange) -> Decimal:
+    """Return how much of the symbol may still be taken: of the session's share of volume, else of the quoted size."""
+    fills = PaperFill.objects.filter(order__symbol=order.symbol)
+    day = order.active_at.date()
+    average = exchange.volume(order.symbol, day)
+    size = quote.size(Side(order.side))
+    if average is not None:
+        taken, most = fills.filter(at__gte=order.active_at), average * PARTICIPATION
+    elif size is not None:
+        taken, most = fills.filter(order__side=order.side, quote_at=quote.at), size
+    else:
+        return order.quantity
+    used = sum(taken.values_list("quantity", flat=True), NOTHING)
+    return rounded_down(most - used, order.quantity)
+
+
+def _book(
+    account: PaperAccount, order: PaperOrder, quantity: Decimal, price: Decimal, at: datetime, quote_at: datetime
+) -> None:
+    PaperFill.objects.create(
+        order=order, number=order.fills.count() + 1, quantity=quantity, price=price, at=at, quote_at=quote_at
+    )
+    value = money(quantity * price)
+    order.filled_quantity += quantity
+    order.filled_value += value
+    order.standing = (Standing.PARTIAL if remaining(order) else Standing.FILLED).value
+    order.updated_at = at
+    order.save(update_fields=["filled_quantity", "filled_value", "standing", "updated_at"])
+    if order.side == Side.BUY:
+        account.cash -= value
+        _hold_more(order.symbol, quantity, value)
+    else:
+        account.cash += value
+        _hold_less(order.symbol, quantity)
+    account.save()
+
+
+def _hold_more(symbol: str, quantity: Decimal, cost: Decimal) -> None:
+    row = PaperPosition.objects.filter(pk=symbol).first() or PaperPosition(pk=symbol, quantity=NOTHING, cost=NOTHING)
+    row.quantity += quantity
+    row.cost += cost
+    row.save()
+
+
+def _hold_less(symbol: str, quantity: Decimal) -> None:
+    row = PaperPosition.objects.get(pk=symbol)
+    if quantity == row.quantity:
+        row.delete()
+        return
+    row.cost = money(row.cost * (row.quantity - quantity) / row.quantity)
+    row.quantity -= quantity
+    row.save()
