@@ -1,7 +1,7 @@
 """Brokers: orders out, and what became of them.
 
-One port (`port`), three adapters that pass one conformance suite: `paper` (embedded, the default), `alpaca` (REST through
-alpaca-py), and the twin in memory for tests (`thor.testing.broker`).
+One port (`port`), three adapters that pass one conformance suite: `paper` (embedded, the default), `alpaca` (REST
+through alpaca-py), and the twin in memory for tests (`thor.testing.broker`). `choice` says which one this process has.
 
 An answer to an order is `Accepted`, `Rejected` or `Unknown`. A time-out, a 5xx, a broken connection or an answer that
 cannot be read are `Unknown`: the order may have arrived. It is stored, asked for by its `client_order_id`, and settled;

@@ -1,0 +1,117 @@
+"""Send one request to Alpaca's trading API, once, and say what came of it.
+
+alpaca-py's client builds the request: its address, its keys, its headers. Its own sending is replaced, since it has no
+time-out, and since its loop sends again on 429 and 504 whatever the request is: a POST that ran into a gateway's
+time-out may have arrived (alpaca/common/rest.py, `RESTClient._request`; `_one_request` is what that loop calls, and one
+that never raises `RetryException` is called once).
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from thor.errors import ThorError
+
+if TYPE_CHECKING:
+    import requests
+
+#: Seconds within which a request must have been answered, to its last byte.
+TIMEOUT: Final = 10.0
+#: Bytes: 500 orders are some 600,000 long.
+LONGEST: Final = 20_000_000
+OK: Final = range(200, 300)
+
+
+class Unanswered(ThorError):
+    """A request was not answered, or not in a way that can be read: whether it arrived is not known."""
+
+
+class Refused(ThorError):
+    """A request was answered with an error's status."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        """Take the status and the answer, which is Alpaca's `code` and `message`, or a gateway's page."""
+        said = _said(body)
+        self.status, self.code = status, said.get("code")
+        self.message = f"{said['message']} ({status})" if said.get("message") else f"status {status}"
+        super().__init__(self.message)
+
+
+class AlpacaRest:
+    """The trading API at an address, with an account's keys. Safe to keep; connections are reused."""
+
+    def __init__(self, url: str, key_id: str, secret_key: str, *, timeout: float = TIMEOUT) -> None:
+        """Make the client; nothing is sent yet."""
+        self._client = _one_try_client(url, key_id, secret_key, timeout)
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """Ask; raise `Unanswered` or `Refused`."""
+        return self._client.get(path, dict(query or {}))
+
+    def post(self, path: str, content: Mapping[str, str]) -> Any:
+        """Send; raise `Unanswered` or `Refused`."""
+        return self._client.post(path, dict(content))
+
+    def delete(self, path: str) -> None:
+        """Delete; raise `Unanswered` or `Refused`."""
+        self._client.delete(path)
+
+
+def _one_try_client(url: str, key_id: str, secret_key: str, timeout: float) -> Any:
+    # Here, since alpaca-py loads pandas, and only the process that trades should pay for it.
+    from alpaca.trading.client import TradingClient
+
+    class OneTryClient(TradingClient):  # type: ignore[misc]
+        def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
+            return _send(self._session, method, url, opts, timeout)
+
+    return OneTryClient(key_id, secret_key, url_override=url.rstrip("/"))
+
+
+def _send(session: "requests.Session", method: str, url: str, options: dict[str, Any], timeout: float) -> Any:
+    import requests
+
+    end = time.monotonic() + timeout
+    try:
+        with session.request(method, url, **options, timeout=timeout, stream=True) as response:
+            body = _body(response, end, timeout)
+            status = response.status_code
+    except requests.Timeout:
+        raise _too_slow(timeout) from None
+    except requests.RequestException as error:
+        raise Unanswered(f"Alpaca cannot be reached: {type(error).__name__}") from None
+    if status not in OK:
+        raise Refused(status, body)
+    return _json(body) if body.strip() else None
+
+
+def _body(response: "requests.Response", end: float, timeout: float) -> bytes:
+    # The client's own time-out is for each piece: a server that sends a byte a second would never meet it.
+    body = bytearray()
+    for piece in response.iter_content(65_536):
+        body += piece
+        if time.monotonic() > end:
+            raise _too_slow(timeout)
+        if len(body) > LONGEST:
+            raise Unanswered(f"Alpaca's answer is longer than {LONGEST} bytes")
+    return bytes(body)
+
+
+def _too_slow(timeout: float) -> Unanswered:
+    return Unanswered(f"Alpaca did not answer within {timeout:g} s")
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise Unanswered("Alpaca's answer is no JSON") from None
+
+
+def _said(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
