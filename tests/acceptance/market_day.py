@@ -5,16 +5,14 @@ equities in ticks and the E-mini S&P in minutes, from the Sunday evening on whic
 markets had a session (Shanghai was on holiday, Mexico City and Toronto keep New York's hours).
 """
 
-import csv
-import io
-import zipfile
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
+
+from tests.acceptance import recorded
+from tests.acceptance.recorded import EQUITY, Tape, Tick, expanded, quarters, rows, trades
 
 DAY = date(2013, 10, 7)
 EQUITIES = ("SPY", "IBM", "BAC", "AIG")
@@ -58,22 +56,6 @@ EQUITIES_OPEN = utc(8)
 ROLLING = (utc(0), utc(20))
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A trade (price and size) or a quote (bid and ask)."""
-
-    at: datetime
-    price: Decimal | None
-    size: Decimal
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    bid_size: Decimal | None = None
-    ask_size: Decimal | None = None
-
-
-Tape = dict[str, list[Tick]]
-
-
 def files(lean: Path) -> list[Path]:
     """Return the recordings of the day."""
     ticks = [lean / f"equity/usa/tick/{symbol.lower()}/20131007_trade.zip" for symbol in EQUITIES]
@@ -92,11 +74,13 @@ def read_tape(lean: Path) -> Tape:
     """Return every tick of the day by symbol, in order of time."""
     tape: Tape = {}
     for symbol in EQUITIES:
-        tape[symbol] = list(_trades(lean / f"equity/usa/tick/{symbol.lower()}/20131007_trade.zip"))
+        path = lean / f"equity/usa/tick/{symbol.lower()}/20131007_trade.zip"
+        # In New York the day began four hours behind UTC.
+        tape[symbol] = list(trades(path, utc(4), EQUITY))
     future: list[Tick] = []
     for day in (6, 7):
         folder = lean / "future/cme/minute/es"
-        future += _minute_trades(folder / f"2013100{day}_trade.zip", day)
+        future += expanded(folder / f"2013100{day}_trade.zip", utc(0, day=day))
         future += _minute_quotes(folder / f"2013100{day}_quote.zip", day)
     tape["ES"] = sorted(future, key=lambda tick: tick.at)
     return tape
@@ -107,51 +91,12 @@ def since(tape: Tape, start: datetime) -> Tape:
     return {symbol: [tick for tick in ticks if tick.at >= start] for symbol, ticks in tape.items()}
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
-    """Read the largest file of a zip: of a future, the expiry that is traded most."""
-    with zipfile.ZipFile(path) as archive:
-        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
-        yield from csv.reader(io.StringIO(archive.read(largest).decode()))
-
-
-def _trades(path: Path) -> Iterator[Tick]:
-    """Ticks of an equity: milliseconds since midnight in New York, four hours behind, and prices in deci-cents."""
-    for row in _rows(path):
-        yield Tick(utc(4) + timedelta(milliseconds=int(row[0])), Decimal(row[1]) / 10_000, Decimal(row[2]))
-
-
-def _quarters(row: list[str], day: int) -> list[datetime]:
-    start = utc(0, day=day) + timedelta(milliseconds=int(row[0]))
-    return [start + timedelta(seconds=15 * place) for place in range(4)]
-
-
-def _minute_trades(path: Path, day: int) -> Iterator[Tick]:
-    """A minute is replayed as four trades, a quarter of a minute apart; its volume goes with the last."""
-    for row in _rows(path):
-        sizes = (Decimal(0), Decimal(0), Decimal(0), Decimal(row[5]))
-        for at, price, size in zip(_quarters(row, day), row[1:5], sizes, strict=True):
-            yield Tick(at, Decimal(price), size)
-
-
 def _minute_quotes(path: Path, day: int) -> Iterator[Tick]:
     """A minute of quotes is four quotes; the sizes of the close belong to the last."""
-    for row in _rows(path):
-        for place, at in enumerate(_quarters(row, day)):
+    for row in rows(path):
+        for place, at in enumerate(quarters(row, utc(0, day=day))):
             bid, ask = (Decimal(row[place + shift] or 0) or None for shift in (1, 6))
             yield Tick(at, None, Decimal(0), bid, ask)
-
-
-def bars(tape: Tape, symbol: str) -> dict[datetime, tuple[Any, ...]]:
-    """Fold by minutes: open, high, low, close, volume, number of trades."""
-    minutes: dict[datetime, list[Tick]] = defaultdict(list)
-    for tick in tape[symbol]:
-        if tick.price is not None:
-            minutes[tick.at.replace(second=0, microsecond=0)].append(tick)
-    found = {}
-    for minute, ticks in minutes.items():
-        prices = [tick.price for tick in ticks if tick.price is not None]
-        found[minute] = (prices[0], max(prices), min(prices), prices[-1], _volume(ticks), len(prices))
-    return found
 
 
 def samples(tape: Tape, symbol: str, minutes: Iterable[datetime]) -> dict[datetime, tuple[Any, ...]]:
@@ -193,13 +138,7 @@ def previous_closes(lean: Path, day: int = 4) -> dict[str, Decimal]:
 
 def daily(lean: Path) -> dict[str, dict[date, tuple[Decimal, ...]]]:
     """Return open, high, low and close of every day of the daily files."""
-    found: dict[str, dict[date, tuple[Decimal, ...]]] = {}
-    for symbol, path in zip(EQUITIES, daily_files(lean), strict=True):
-        days = found.setdefault(symbol, {})
-        for row in _rows(path):
-            day = datetime.strptime(row[0][:8], "%Y%m%d").replace(tzinfo=UTC).date()
-            days[day] = tuple(Decimal(cell) / 10_000 for cell in row[1:5])
-    return found
+    return {symbol: recorded.daily(path) for symbol, path in zip(EQUITIES, daily_files(lean), strict=True)}
 
 
 def rolling(tape: Tape, lean: Path) -> dict[str, dict[str, Any]]:
@@ -228,16 +167,14 @@ def extremes(tape: Tape, lean: Path) -> dict[str, dict[str, Any]]:
     """Return the extremes of 52 weeks up to and including the day, whose own prices are its ticks of all hours."""
     found = {}
     for symbol, days in daily(lean).items():
-        window = {day: (row[1], row[2]) for day, row in days.items() if DAY - timedelta(days=365) < day < DAY}
         prices = [tick.price for tick in tape[symbol] if tick.price is not None]
-        window[DAY] = (max(prices), min(prices))
-        high = max(window, key=lambda day: (window[day][0], -day.toordinal()))
-        low = min(window, key=lambda day: (window[day][1], day.toordinal()))
+        today = (prices[0], max(prices), min(prices), prices[-1])
+        (high, high_date), (low, low_date) = recorded.extremes({**days, DAY: today}, DAY)
         found[symbol] = {
-            "high_52w": window[high][0],
-            "high_52w_date": high,
-            "low_52w": window[low][1],
-            "low_52w_date": low,
+            "high_52w": high,
+            "high_52w_date": high_date,
+            "low_52w": low,
+            "low_52w_date": low_date,
         }
     return found
 

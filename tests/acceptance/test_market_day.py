@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance import market_day
+from tests.acceptance import market_day, recorded
 from tests.acceptance.house import House, built
-from tests.acceptance.market_day import MARKETS, SYMBOLS, Tape, utc
+from tests.acceptance.market_day import MARKETS, SYMBOLS, utc
+from tests.acceptance.recorded import Tape
 
 pytestmark = [pytest.mark.database, pytest.mark.recordings]
 
@@ -143,7 +144,7 @@ def assert_bars(house: House, tape: Tape, until: datetime) -> None:
             for row in rows
             if row["instrument__symbol"] == symbol
         }
-        expected = {minute: bar for minute, bar in market_day.bars(tape, symbol).items() if minute < until}
+        expected = {minute: bar for minute, bar in recorded.bars(tape, symbol).items() if minute < until}
         assert len(expected) > 300
         assert {minute: bar for minute, bar in found.items() if minute < until} == expected, symbol
 
