@@ -87,11 +87,12 @@ class Crew:
         self.bench, self.trading = bench, set[str]()
         self._guard = threading.RLock()
         self._all: list[Supervisor] = []
+        self._is_over = False
 
     def start(self, job: str, market: str | None = None) -> bool:
         """Start a supervisor for a job, on one market or on all; return whether there was none."""
         with self._guard:
-            if any(one.is_staying for one in self._posted(job, market)):
+            if self._is_over or any(one.is_staying for one in self._posted(job, market)):
                 return False
             self._begin(job, market)
             return True
@@ -114,7 +115,9 @@ class Crew:
                 if errand is not None:
                     self._replace(supervisor, errand)
             for job, market in self.bench.places():
-                if not any(one.is_there for one in self._posted(job, None) + self._posted(job, market)):
+                if not self._is_over and not any(
+                    one.is_there for one in self._posted(job, None) + self._posted(job, market)
+                ):
                     self._begin(job, market).finish()
 
     def rest(self) -> None:
@@ -126,8 +129,9 @@ class Crew:
         self.bench.stir()
 
     def leave(self) -> None:
-        """Let everybody end after the body in hand."""
+        """Let everybody end after the body in hand, and start nobody any more."""
         with self._guard:
+            self._is_over = True
             for supervisor in self._all:
                 supervisor.leave()
         self.bench.stir()
@@ -173,5 +177,5 @@ class Crew:
         was_staying = supervisor.is_staying
         supervisor.leave()
         self._all.remove(supervisor)
-        if was_staying:
+        if was_staying and not self._is_over:
             self._begin(supervisor.job, supervisor.market)

@@ -1,6 +1,7 @@
 """Verify that every starter of legacy mode asks the guard, by calling each in both modes and counting threads."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from thor.drivers.bench import Bench
 from thor.drivers.crew import Crew
 from thor.drivers.mode import Mode, mode, set_mode
 from thor.drivers.supervisor import start_thor_background_stack, stop_thor_background_stack
+from thor.env import env
 from thor.jobs.registry import owned
 from thor.jobs.sync import markets_of
 from thor.leadership.clock import process_clock
@@ -28,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         """Print a line a starter; exit with 1 if one is not guarded, or starts nothing in legacy mode."""
-        with _quiet():
+        with _quiet(), _all_jobs():
             verdicts = [self._say(name, self._trial(name)) for name in starters.STARTERS]
             verdicts.append(self._say("start_thor_background_stack", _whole_stack))
         if not all(verdicts):
@@ -108,6 +110,19 @@ def _crew() -> Iterator[Crew]:
     finally:
         crew.leave()
         crew.join(10.0)
+
+
+@contextmanager
+def _all_jobs() -> Iterator[None]:
+    """Verify the starters of all jobs, whichever this installation has: a job that is left out starts nothing."""
+    before = env().jobs
+    os.environ["THOR_JOBS"] = "all"
+    env.cache_clear()
+    try:
+        yield
+    finally:
+        os.environ["THOR_JOBS"] = before
+        env.cache_clear()
 
 
 @contextmanager
