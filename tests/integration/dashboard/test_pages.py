@@ -9,7 +9,9 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.integration.dashboard.rows import TUESDAY, make_bars, make_entry, make_person, make_run
+from thor.env import env
 from thor.jobs.models import State
+from thor.leadership.seat import STACK
 from thor.leadership.selectors import LeaderStatus
 from thor.marketdata.selectors import FeedStatus
 from thor.markets.models import Market, Override
@@ -26,6 +28,27 @@ def leader(monkeypatch: pytest.MonkeyPatch) -> LeaderStatus:
     status = LeaderStatus("beat-1:4711", 7, TUESDAY - timedelta(hours=2), TUESDAY, True, age, "")
     monkeypatch.setattr("thor.dashboard.board.leader_status", lambda: status)
     return status
+
+
+@pytest.mark.django_db
+def test_in_legacy_mode_the_page_names_the_stack_and_who_keeps_all_other_entries(
+    trader: Client, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {
+        "thor:stack": LeaderStatus("stack-1:4711", 3, TUESDAY, TUESDAY, True, timedelta(0), ""),
+        "thor:leader": LeaderStatus("beat-1:4712", 9, TUESDAY, TUESDAY, True, timedelta(0), ""),
+    }
+    monkeypatch.setenv("THOR_SCHEDULER_MODE", "legacy")
+    env.cache_clear()
+    monkeypatch.setattr("thor.dashboard.board.leader_status", lambda seat=STACK: found[seat.lease])
+
+    page = trader.get("/live/").content.decode()
+
+    monkeypatch.undo()
+    env.cache_clear()
+    assert "<dd>stack-1:4711</dd>" in page
+    assert "LEGACY" in page
+    assert "beat-1:4712, term 9" in page
 
 
 @pytest.mark.django_db
