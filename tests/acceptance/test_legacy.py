@@ -125,8 +125,8 @@ def test_a_body_that_ends_its_thread_costs_its_run_and_not_its_supervisor(tmp_pa
 
         found.wait_for_runs("quitting", more=2, state="lost")
 
-        (reason,) = found.house.rows("SELECT DISTINCT reason FROM jobs_run WHERE state = 'lost'")
-        assert reason == ("the body ended its thread: SystemExit",)
+        reasons = found.house.rows("SELECT DISTINCT reason FROM jobs_run WHERE state = 'lost'")
+        assert reasons == [("the body ended the process: 3",)]
 
 
 def test_a_body_that_hangs_is_given_up_and_another_thread_goes_on(tmp_path: Path) -> None:

@@ -138,17 +138,28 @@ def test_gunicorn_ends_with_the_lease_free(alone: Witnessed) -> None:
     assert alone.house.count("SELECT count(*) FROM jobs_run WHERE state = 'started'") == 0
 
 
+SKIPPED = (
+    "Skipping legacy VWAP/52w starters (heartbeat scheduler mode active)",
+    "Skipping legacy VWAP/52w stoppers (heartbeat scheduler mode active)",
+    "Skipping legacy Pre-open Backtest supervisor (heartbeat scheduler mode active)",
+)
+
+
 @pytest.mark.parametrize(
     "variables",
     [{"THOR_STACK_AUTO_START": "0"}, {"THOR_SCHEDULER_MODE": "heartbeat"}],
     ids=["switched off", "heartbeat"],
 )
 def test_a_web_server_starts_nothing_where_it_is_not_wanted(tmp_path: Path, variables: dict[str, str]) -> None:
-    with witnessed(tmp_path, **variables) as found:
+    with witnessed(tmp_path, THOR_LOG_LEVEL="debug", **variables) as found:
         gunicorn(found)
         found.house.wait_for(lambda: len(found.threads()) >= 3, "three workers")
 
         assert not {name for names in found.threads().values() for name in names if name.startswith("thor-")}
+        words = (
+            SKIPPED if "THOR_SCHEDULER_MODE" in variables else ("Skipping legacy background stack (THOR_STACK_AUTO",)
+        )
+        found.house.wait_for(lambda: all(line in found.house.log("web") for line in words), "the words")
 
 
 def test_of_two_workers_of_uvicorn_one_leads(alone: Witnessed) -> None:

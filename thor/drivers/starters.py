@@ -38,6 +38,8 @@ Starter = Callable[..., None]
 
 #: Every starter and stopper by name: `verify_legacy_starters` calls them all.
 STARTERS: dict[str, Starter] = {}
+_SKIPPED = "Skipping legacy %s (heartbeat scheduler mode active)"
+_whats: list[str] = []
 
 
 def guarded(what: str) -> Callable[[Starter], Starter]:
@@ -47,7 +49,7 @@ def guarded(what: str) -> Callable[[Starter], Starter]:
         @functools.wraps(starter)
         def asked(crew: Crew, *arguments: str | datetime) -> None:
             if not legacy_allowed():
-                logger.debug("Skipping legacy %s (heartbeat scheduler mode active)", what)
+                logger.debug(_SKIPPED, what)
                 return
             try:
                 starter(crew, *arguments)
@@ -55,6 +57,7 @@ def guarded(what: str) -> Callable[[Starter], Starter]:
                 logger.exception("%s: %s failed", starter.__name__, what)
 
         STARTERS[starter.__name__] = asked
+        _whats.append(what)
         return asked
 
     return guard
@@ -151,6 +154,12 @@ def bootstrap_open_markets(crew: Crew, at: datetime) -> None:
     for market, _ in active_tables():
         if phase(market.key, at) in UNDER_WAY:
             on_market_open(crew, market.key)
+
+
+def say_skipped() -> None:
+    """Say what this process would start in legacy mode."""
+    for what in ("background stack", *_whats):
+        logger.debug(_SKIPPED, what)
 
 
 #: What is started as soon as a stack leads, in this order.

@@ -183,7 +183,8 @@ def start_thor_background_stack(*, force: bool = False, delay: float = DELAY) ->
     is needed, as `run_supervisor` gives it.
     """
     if not legacy_allowed():
-        logger.debug("Skipping legacy background stack (heartbeat scheduler mode active)")
+        if not starters.why_not_here():
+            starters.say_skipped()
         return None
     if not force:
         reason = starters.why_not_here() if env().stack_auto_start else "THOR_STACK_AUTO_START is 0"
