@@ -72,6 +72,10 @@ class Contender:
         for thread in (self._renewer, self._listener):
             thread.stop()
 
+    def join(self) -> None:
+        """Wait for the listener too, which ends within a second: where the process goes on without a scheduler."""
+        self._listener.join(timeout=5)
+
 
 def _clock() -> Clock:
     if installed_clock() is not None or env().clock == "replay":

@@ -141,6 +141,7 @@ class Stack:
         finally:
             self._is_on_duty = False
             contender.leave()
+            contender.join()
 
     def _look(self, *, is_leading: bool) -> None:
         if is_leading and not self._is_on_duty:
