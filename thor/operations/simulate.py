@@ -19,8 +19,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from django.core.management import call_command
 from django.db import connection
@@ -28,7 +29,7 @@ from django.db import connection
 from thor import embedded
 from thor.env import BASE_DIR, env
 from thor.errors import BadConfiguration
-from thor.jobs.forecast import Forecast, day_of, forecast
+from thor.jobs.forecast import BadQuestion, Forecast, day_of, forecast
 from thor.jobs.protocol import JobRegistry
 from thor.jobs.sync import sync_jobs
 from thor.leadership.clock import live_by
@@ -121,6 +122,34 @@ def valkey() -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be simulated: a date of UTC, or of the market's zone; the whole of it, or from a time until another.
+
+    `tick` is in virtual seconds.
+    """
+
+    day: date
+    market: str | None = None
+    start: time | None = None
+    end: time | None = None
+    tick: float = 300.0
+    seed: int = 1
+
+    def bounds(self, zone: str) -> tuple[datetime, datetime]:
+        """Return the stretch [start, end) in UTC; raise `BadQuestion` where that is none."""
+        whole = day_of(self.day, zone)
+        start, end = (_at(self.day, at, zone) for at in (self.start, self.end))
+        found = (start or whole.start, end or whole.end)
+        if found[0] >= found[1]:
+            raise BadQuestion(f"--from {self.start:%H:%M} is not before --until; write the earlier time first.")
+        return found
+
+
+def _at(day: date, at: time | None, zone: str) -> datetime | None:
+    return None if at is None else datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A simulation that is ready to run, and the plan of its day."""
 
@@ -128,22 +157,21 @@ class Prepared:
     planned: Forecast
 
 
-def prepare(day: date, market: str | None, *, tick: float, seed: int, stop: threading.Event) -> Prepared:
+def prepare(wanted: Wanted, stop: threading.Event) -> Prepared:
     """Make the tables and the rows of the box, the lines of all jobs, the feeds and the clock."""
     call_command("migrate", interactive=False, verbosity=0, stdout=io.StringIO())
-    if market is not None:
-        leave_only(market)
-    zone = registry.market(market).zone if market else "UTC"
-    bounds = day_of(day, zone)
-    clock = SteppedClock(bounds.start - WARM_UP, timedelta(seconds=tick))
+    if wanted.market is not None:
+        leave_only(wanted.market)
+    zone = registry.market(wanted.market).zone if wanted.market else "UTC"
+    start, end = wanted.bounds(zone)
+    clock = SteppedClock(start - WARM_UP, timedelta(seconds=wanted.tick))
     jobs = JobRegistry()
     with live_by(clock):
         load_jobs(jobs)
         sync_jobs(at=clock.now() - MICROSECOND)
         name_entries()
-        planned = forecast(day, zone=zone)
-        simulation = Simulation(clock, bounds.start, bounds.end, jobs, feeds(seed), stop=stop)
-    return Prepared(simulation, planned)
+        simulation = Simulation(clock, start, end, jobs, feeds(wanted.seed), stop=stop)
+        return Prepared(simulation, forecast(wanted.day, zone=zone))
 
 
 def leave_only(key: str) -> None:

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from rich.table import Table
 from rich.text import Text
 
-from thor.jobs.forecast import Forecast
+from thor.jobs.forecast import Forecast, Series
 from thor.jobs.models import Run, State
 from thor.marketdata.models import Bar, Capture, SessionCapture, VwapSample
 
@@ -85,17 +85,17 @@ class Summary:
         return {**totals, **stored, "entries": entries}
 
 
-def summary(planned: Forecast) -> Summary:
-    """Read what the ledger and the tables hold of the day that `planned` tells."""
+def summary(planned: Forecast, start: datetime, end: datetime) -> Summary:
+    """Read what the ledger and the tables hold of [start, end), a part of the day that `planned` tells."""
     found: dict[str, EntryLedger] = {}
     for series in planned.series:
-        found.setdefault(series.entry, EntryLedger(series.entry)).planned += series.count
-    for name, *figures in _rows(planned.start, planned.end):
+        found.setdefault(series.entry, EntryLedger(series.entry)).planned += _count(series, start, end)
+    for name, *figures in _rows(start, end):
         found.setdefault(name, EntryLedger(name)).add(*figures)
     return Summary(
-        entries=[found[name] for name in sorted(found)],
-        bars=Bar.objects.filter(start_at__gte=planned.start, start_at__lt=planned.end).count(),
-        samples=VwapSample.objects.filter(minute_at__gt=planned.start, minute_at__lte=planned.end).count(),
+        entries=[found[name] for name in sorted(found) if found[name].planned or found[name].runs],
+        bars=Bar.objects.filter(start_at__gte=start, start_at__lt=end).count(),
+        samples=VwapSample.objects.filter(minute_at__gt=start, minute_at__lte=end).count(),
         sessions=SessionCapture.objects.count(),
         captures=Capture.objects.count(),
     )
@@ -113,6 +113,19 @@ def table(found: Summary) -> Table:
         times = (f"{at:%H:%M:%S}" if at else "" for at in (one.first_at, one.last_at))
         shown.add_row(*map(Text, [one.entry, *(f"{number:,}" for number in numbers), *times]))
     return shown
+
+
+def _count(series: Series, start: datetime, end: datetime) -> int:
+    """Return how many of these occurrences lie in [start, end)."""
+    if series.period is None:
+        return series.count if start <= series.first_at < end else 0
+    return _before(series, end) - _before(series, start)
+
+
+def _before(series: Series, at: datetime) -> int:
+    if series.period is None or at <= series.first_at:
+        return 0
+    return min(series.count, -(-(at - series.first_at) // series.period))
 
 
 def _rows(start: datetime, end: datetime) -> Iterable[tuple[Any, ...]]:

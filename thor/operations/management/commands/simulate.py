@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+from datetime import time as clock_time
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,10 +17,12 @@ from rich.console import Console
 
 from thor.env import env
 from thor.errors import ThorError
-from thor.jobs.forecast import Forecast, day_of, read_date
+from thor.jobs.forecast import Forecast, read_date
 from thor.leadership.clock import live_by
 from thor.markets.box import BOX
+from thor.markets.registry import UnknownMarket
 from thor.operations import simulate, simulated_ledger
+from thor.operations.simulate import Wanted
 from thor.operations.simulated_progress import progress_of
 from thor.operations.simulation import Simulation
 
@@ -38,8 +41,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare what can be asked."""
         parser.add_argument("--date", required=True, help="which day, of UTC or of the market's zone: 2026-11-27")
+        parser.add_argument("--from", dest="start", type=_time, metavar="HH:MM", help="not before this time of the day")
+        parser.add_argument("--until", dest="end", type=_time, metavar="HH:MM", help="only until this time of the day")
         parser.add_argument("--speed", type=_speed, help="virtual seconds a second of the wall, or max (the default)")
-        parser.add_argument("--tick", type=_tick, default=60.0, metavar="S", help="virtual seconds of a step (60)")
+        parser.add_argument("--tick", type=_tick, default=300.0, metavar="S", help="virtual seconds of a step (300)")
         parser.add_argument("--market", help="only this market; a control market brings the venues with it")
         parser.add_argument("--seed", type=_seed, default=1, help="which prices are made up (1)")
         parser.add_argument("--files", nargs="+", default=[], help="recordings instead; default THOR_REPLAY_FILES")
@@ -51,7 +56,7 @@ class Command(BaseCommand):
         """Check, and become the simulation; or be it. Status 2 for what cannot be simulated, 130 after Ctrl-C."""
         try:
             if options["inside"] is None:
-                _refuse(options["date"], options["market"])
+                _refuse(_wanted(options))
                 files = ",".join(options["files"]) or env().replay_files
                 simulate.become(simulate.new_folder(), sys.argv[2:], files=files, verbose=options["verbosity"] > 1)
             simulate.require_inside(options["inside"])
@@ -77,9 +82,7 @@ class Command(BaseCommand):
 
     def _simulate(self, folder: Path, options: dict[str, Any], end: "End") -> None:
         began = time.monotonic()
-        found = simulate.prepare(
-            read_date(options["date"]), options["market"], tick=options["tick"], seed=options["seed"], stop=end.wanted
-        )
+        found = simulate.prepare(_wanted(options), end.wanted)
         found.simulation.speed = options["speed"]
         end.is_soft = True
         ready = time.monotonic()
@@ -93,7 +96,7 @@ class Command(BaseCommand):
     def _print(
         self, planned: Forecast, simulation: Simulation, seconds: dict[str, float], options: dict[str, Any]
     ) -> None:
-        found = simulated_ledger.summary(planned)
+        found = simulated_ledger.summary(planned, simulation.start, simulation.end)
         now, stopped = simulation.clock.now(), simulation.stop.is_set()
         factor = (now - simulation.clock.start).total_seconds() / seconds["seconds"]
         if options["json"]:
@@ -130,14 +133,24 @@ class End:
             raise KeyboardInterrupt
 
 
-def _refuse(date: str, market: str | None) -> None:
-    """Refuse a date that no calendar covers, and a market that is not in the box."""
-    day_of(read_date(date), "UTC")
-    known = [boxed.key for boxed in BOX]
-    if market is not None and market not in known:
-        raise CommandError(
-            f"simulate: {market!r} is no market of the box; write one of {', '.join(known)}.", returncode=2
-        )
+def _wanted(options: dict[str, Any]) -> Wanted:
+    names = ("market", "start", "end", "tick", "seed")
+    return Wanted(read_date(options["date"]), **{name: options[name] for name in names})
+
+
+def _refuse(wanted: Wanted) -> None:
+    """Refuse a date that no calendar covers, a market that is not in the box, and hours that are none."""
+    zones = {boxed.key: boxed.zone for boxed in BOX}
+    if wanted.market is not None and wanted.market not in zones:
+        raise UnknownMarket(f"{wanted.market!r} is no market of the box; write one of {', '.join(zones)}.")
+    wanted.bounds(zones[wanted.market] if wanted.market else "UTC")
+
+
+def _time(text: str) -> clock_time:
+    try:
+        return clock_time.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no time of the day; write hours and minutes, for example 14:30") from None
 
 
 def _speed(text: str) -> float | None:
