@@ -74,7 +74,7 @@ def test_a_breakout_is_measured_on_the_high_before_its_own_bar():
 
 
 def test_the_high_of_52_weeks_forgets_the_253rd_bar():
-    bars = changed(bars_of(np.full(254, 100.0)), "high", 1, 150.0)
+    bars = changed(changed(bars_of(np.full(254, 100.0)), "high", 1, 150.0), "high", 0, 160.0)
 
     found = features_of(bars)
 
@@ -97,6 +97,12 @@ def test_a_bar_that_cannot_be_is_refused_with_its_day(column: str, value: float,
 
     with pytest.raises(UnusableBars, match=f"the daily bar of {bars.dates[bar]} has no value, or one"):
         features_of(changed(bars, column, bar, value))
+
+
+@pytest.mark.parametrize(("column", "value"), [("high", 50.0), ("low", 150.0)])
+def test_a_close_beyond_the_high_or_the_low_is_refused(column: str, value: float):
+    with pytest.raises(UnusableBars, match="or one that no bar can have"):
+        features_of(changed(bars_of(np.full(210, 100.0)), column, 5, value))
 
 
 def test_a_symbol_that_does_not_trade_has_no_features():

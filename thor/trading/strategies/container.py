@@ -119,13 +119,12 @@ class SwingEquityStrategy:
         return [*groups, (None, [one for one in ordered if one.strategy_id not in ids])]
 
     def _with_slots(self, wishes: list[EntryIntent], scene: Scene) -> tuple[list[EntryIntent], list[PassedOver]]:
-        """Give slots to wishes from the surest on, then by name, then by the order of strategies."""
-        order = {one.metadata.strategy_id: place for place, one in enumerate(self.strategies)}
+        """Give slots to wishes from the surest on, then by name, then (sorting is stable) by the order of strategies."""
         limits = {one.metadata.strategy_id: one.limits.max_positions for one in self.strategies}
         open_by, owner = Counter(scene.held.values()), dict(scene.held)
         taken: list[EntryIntent] = []
         passed: list[PassedOver] = []
-        for one in sorted(wishes, key=lambda wish: (-wish.confidence, wish.symbol, order[wish.strategy_id])):
+        for one in sorted(wishes, key=lambda wish: (-wish.confidence, wish.symbol)):
             if one.symbol in owner:
                 passed.append(PassedOver(one, f"{owner[one.symbol]} buys it"))
             elif len(owner) >= self.max_positions:
