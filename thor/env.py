@@ -121,10 +121,13 @@ class Env(BaseSettings):
     scheduler_tick: int = named(
         "SCHEDULER_TICK_SECONDS", 60, "Seconds between questions to a broker's clock", ge=15, le=3600
     )
-    alpaca_url: str = named(
-        "APCA_API_BASE_URL", PAPER_URL, "Address of Alpaca's trading API; a live one needs THOR_ALLOW_LIVE"
+    broker: Annotated[Literal["paper", "alpaca"], BeforeValidator(_lower)] = named(
+        "THOR_BROKER", "paper", "Where orders go: paper (embedded, no money) or alpaca"
     )
-    alpaca_key_id: str = named("APCA_API_KEY_ID", "", "Key of the Alpaca account; empty means no broker")
+    alpaca_url: str = named(
+        "APCA_API_BASE_URL", PAPER_URL, "Address of Alpaca's API; a live one needs THOR_BROKER and THOR_ALLOW_LIVE"
+    )
+    alpaca_key_id: str = named("APCA_API_KEY_ID", "", "Key of the Alpaca account; empty means that there is none")
     alpaca_secret_key: str = named("APCA_API_SECRET_KEY", "", "Secret of that key", repr=False)
     alpaca_data_feed: Annotated[Literal["iex", "sip"], BeforeValidator(_lower)] = named(
         "THOR_ALPACA_DATA_FEED", "iex", "Alpaca's prices of shares: iex (one exchange, free) or sip (all, paid)"
@@ -192,8 +195,8 @@ class Env(BaseSettings):
     def _secure(cls, value: str) -> str:
         parts = urlsplit(value)
         is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        if not (is_safe and parts.hostname):
-            raise ValueError(f"write an address that begins with https://, for example {PAPER_URL}")
+        if not (is_safe and parts.hostname) or parts.path.strip("/"):
+            raise ValueError(f"write an address that begins with https:// and has no path, for example {PAPER_URL}")
         return value
 
     @field_validator("alpaca_stream_url", "alpaca_data_url")
@@ -208,12 +211,14 @@ class Env(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _live_needs_two_switches(self) -> "Env":
+    def _broker_is_meant(self) -> "Env":
         host = urlsplit(self.alpaca_url).hostname
-        if host not in PAPER_HOSTS and not self.allow_live:
-            raise ValueError(
-                f"APCA_API_BASE_URL is a live address ({host}); set THOR_ALLOW_LIVE=1 as well, or unset it"
-            )
+        switches = {"THOR_BROKER=alpaca": self.broker == "alpaca", "THOR_ALLOW_LIVE=1": self.allow_live}
+        if host not in PAPER_HOSTS and not all(switches.values()):
+            missing = " and ".join(name for name, is_set in switches.items() if not is_set)
+            raise ValueError(f"APCA_API_BASE_URL is a live address ({host}); set {missing} as well, or unset it")
+        if self.broker == "alpaca" and not (self.alpaca_key_id or self.alpaca_secret_key):
+            raise ValueError("THOR_BROKER=alpaca needs APCA_API_KEY_ID and APCA_API_SECRET_KEY; set both")
         if bool(self.alpaca_key_id) != bool(self.alpaca_secret_key):
             raise ValueError("APCA_API_KEY_ID and APCA_API_SECRET_KEY belong together; set both, or neither")
         return self

@@ -6,31 +6,77 @@ from thor.env import PAPER_URL, read
 from thor.errors import BadConfiguration
 
 LIVE = "https://api.alpaca.markets"
+KEYS = {"APCA_API_KEY_ID": "PKTEST", "APCA_API_SECRET_KEY": "secret"}
 
 
 def test_the_paper_endpoint_is_the_default() -> None:
     found = read()
 
     assert (found.alpaca_url, found.alpaca_key_id, found.allow_live, found.scheduler_tick) == (PAPER_URL, "", False, 60)
+    assert found.broker == "paper"
 
 
 @pytest.mark.parametrize(
     "address", [LIVE, "https://broker.example.org", "https://paper-api.alpaca.markets.example.org"]
 )
-def test_an_address_that_may_be_live_is_refused_without_the_second_switch(
-    monkeypatch: pytest.MonkeyPatch, address: str
+@pytest.mark.parametrize(
+    ("switches", "missing"),
+    [
+        ({}, "set THOR_BROKER=alpaca and THOR_ALLOW_LIVE=1 as well"),
+        ({"THOR_BROKER": "alpaca"}, "set THOR_ALLOW_LIVE=1 as well"),
+        ({"THOR_ALLOW_LIVE": "1"}, "set THOR_BROKER=alpaca as well"),
+        ({"THOR_ALLOW_LIVE": "1", "THOR_BROKER": "paper"}, "set THOR_BROKER=alpaca as well"),
+    ],
+)
+def test_an_address_that_may_be_live_is_refused_without_both_switches(
+    monkeypatch: pytest.MonkeyPatch, address: str, switches: dict[str, str], missing: str
 ) -> None:
-    monkeypatch.setenv("APCA_API_BASE_URL", address)
+    for name, value in {"APCA_API_BASE_URL": address, **KEYS, **switches}.items():
+        monkeypatch.setenv(name, value)
 
-    with pytest.raises(BadConfiguration, match="set THOR_ALLOW_LIVE=1 as well"):
+    with pytest.raises(BadConfiguration, match=missing):
         read()
 
 
-def test_both_switches_together_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("APCA_API_BASE_URL", LIVE)
+def test_a_live_address_with_both_switches_and_keys_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "APCA_API_BASE_URL": LIVE,
+        "THOR_BROKER": "Alpaca",
+        "THOR_ALLOW_LIVE": "1",
+        **KEYS,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    found = read()
+
+    assert (found.alpaca_url, found.broker, found.allow_live) == (LIVE, "alpaca", True)
+
+
+def test_permission_alone_makes_nothing_live(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THOR_ALLOW_LIVE", "1")
 
-    assert read().alpaca_url == LIVE
+    assert (read().broker, read().alpaca_url) == ("paper", PAPER_URL)
+
+
+def test_alpaca_without_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THOR_BROKER", "alpaca")
+
+    with pytest.raises(BadConfiguration, match="THOR_BROKER=alpaca needs APCA_API_KEY_ID and APCA_API_SECRET_KEY"):
+        read()
+
+
+def test_a_broker_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THOR_BROKER", "zerodha")
+
+    with pytest.raises(BadConfiguration, match="THOR_BROKER='zerodha' cannot be used"):
+        read()
+
+
+def test_an_address_with_a_path_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APCA_API_BASE_URL", f"{PAPER_URL}/v2")
+
+    with pytest.raises(BadConfiguration, match="has no path"):
+        read()
 
 
 @pytest.mark.parametrize(

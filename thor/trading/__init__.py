@@ -11,5 +11,5 @@ Where it is joined
 
 Paper and live
     The keys of the paper account are the default. An address that is neither Alpaca's paper endpoint nor this machine's
-    counts as live, and is refused at start unless THOR_ALLOW_LIVE says so as well: two switches, both explicit.
+    counts as live, and is refused at start unless THOR_BROKER and THOR_ALLOW_LIVE say so as well: all explicit.
 """
