@@ -1,13 +1,18 @@
-"""Alpaca on this machine, connected as the broker's clock, and New York set to go by it."""
+"""Alpaca on this machine: connected as the broker's clock, with New York set to go by it, and as a broker."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.integration.trading.alpaca_server import KEYS, Alpaca, serving
 from thor.markets import broker_clock, standing_readings
 from thor.markets.models import Market
+from thor.markets.sessions import sessions_of_calendar
+from thor.testing.alpaca_rest import AlpacaRest
+from thor.timing import ManualClock
 from thor.trading.alpaca_clock import AlpacaClock
+from thor.trading.brokers.alpaca import AlpacaBroker
 
 
 @pytest.fixture
@@ -39,3 +44,29 @@ def usa(db: None, connected: AlpacaClock) -> Market:
     row.full_clean()
     row.save()
     return row
+
+
+@pytest.fixture
+def rest_clock() -> ManualClock:
+    """Return the clock of the stand-in for Alpaca's trading API: three in the afternoon in New York."""
+    return ManualClock(datetime(2026, 3, 3, 20, 0, 0, 123_456, tzinfo=UTC))
+
+
+@pytest.fixture
+def rest(rest_clock: ManualClock) -> Iterator[AlpacaRest]:
+    """Serve Alpaca's trading API, in which SPY is traded at 100."""
+    with AlpacaRest(rest_clock.now, sessions=sessions_of_calendar("XNYS")) as server:
+        server.book.quote("SPY", "100")
+        yield server
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """Return the seconds that the adapter would have waited."""
+    return []
+
+
+@pytest.fixture
+def alpaca_broker(rest: AlpacaRest, waits: list[float]) -> AlpacaBroker:
+    """Return the adapter, which has little patience and no need to wait."""
+    return AlpacaBroker(rest.url, rest.key, rest.secret, is_live=False, timeout=0.4, sleep=waits.append)

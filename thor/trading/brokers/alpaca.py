@@ -176,10 +176,12 @@ class AlpacaBroker:
             page = [read_order(one) for one in read_list(self._get("/orders", **query), "orders")]
             news = {order.id: order for order in page if order.id not in found}
             found.update(news)
-            if len(page) < ORDERS_A_PAGE or not news:
+            if len(page) < ORDERS_A_PAGE:
+                return list(found.values())
+            if not news:
                 break
             query["after"] = (page[-1].submitted_at - INSTANT).isoformat()
-        return list(found.values())
+        raise Unanswered("Alpaca's list of orders does not end")
 
     def _activities(self, after: datetime) -> Iterator[BrokerFill]:
         """Give the fills of all pages; the one that is empty is the last."""

@@ -1,0 +1,233 @@
+"""What Alpaca's adapter makes of everything that can become of a request."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from thor.testing.alpaca_faults import Fault, as_it_should, broken, late, says, silent, status, taken, trickling
+from thor.testing.alpaca_rest import AlpacaRest
+from thor.trading.brokers.alpaca import AlpacaBroker
+from thor.trading.brokers.port import (
+    Accepted,
+    Kind,
+    OrderRequest,
+    Rejected,
+    Side,
+    Standing,
+    Unknown,
+)
+
+NOON = datetime(2026, 3, 3, 20, 0, 0, 123_456, tzinfo=UTC)
+ORDERS = "/v2/orders"
+BY_ID = "/v2/orders:by_client_order_id"
+WISH = OrderRequest("a", "SPY", Side.BUY, Decimal(10))
+CHEAP = OrderRequest("a", "SPY", Side.BUY, Decimal(10), Kind.LIMIT, Decimal("90.05"))
+#: Seconds that the server gets to answer.
+PATIENCE = 0.4
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        status(429),
+        status(500),
+        status(502),
+        status(504),
+        taken(status(504)),
+        silent(2 * PATIENCE),
+        broken,
+        says("<html>"),
+    ],
+    ids=["429", "500", "502", "504", "504 after acceptance", "time-out", "broken connection", "no JSON"],
+)
+def test_one_submission_is_one_post(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, waits: list[float], fault: Fault
+) -> None:
+    rest.fail(*[fault] * 5, path=ORDERS)
+
+    alpaca_broker.submit(WISH)
+
+    assert rest.count("POST", ORDERS) == 1
+    assert waits == []
+
+
+def test_an_order_is_sent_as_text_and_good_for_the_day(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:
+    alpaca_broker.submit(CHEAP)
+
+    (sent,) = [one.content for one in rest.asked if one.method == "POST"]
+    assert sent == {
+        "client_order_id": "a",
+        "symbol": "SPY",
+        "side": "buy",
+        "qty": "10",
+        "type": "limit",
+        "limit_price": "90.05",
+        "time_in_force": "day",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "has_arrived"),
+    [
+        (status(500), False),
+        (status(503), False),
+        (status(504), False),
+        (status(408), False),
+        (status(409), False),
+        (status(302), False),
+        (silent(2 * PATIENCE), False),
+        (broken, False),
+        (taken(status(500)), True),
+        (taken(status(504)), True),
+        (taken(silent(2 * PATIENCE)), True),
+        (taken(trickling(3 * PATIENCE)), True),
+        (taken(broken), True),
+        (taken(says("<html>")), True),
+        (taken(says("{}")), True),
+        (taken(says("")), True),
+        (taken(says("[1, 2")), True),
+    ],
+)
+def test_what_may_have_arrived_is_unknown_and_its_id_tells(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, fault: Fault, has_arrived: bool
+) -> None:
+    rest.fail(fault, path=ORDERS)
+
+    outcome = alpaca_broker.submit(WISH)
+
+    assert isinstance(outcome, Unknown)
+    assert outcome.reason
+    assert (alpaca_broker.order("a") is not None) is has_arrived
+
+
+def test_an_order_that_arrives_after_its_time_out_is_found_later(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:
+    rest.fail(late(3 * PATIENCE), path=ORDERS)
+    assert isinstance(alpaca_broker.submit(WISH), Unknown)
+    assert alpaca_broker.order("a") is None
+
+    assert _eventually(lambda: alpaca_broker.order("a") is not None)
+
+
+def test_an_answer_that_is_another_order_is_unknown(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:
+    alpaca_broker.submit(CHEAP)
+    other = alpaca_broker._rest.get("/orders:by_client_order_id", {"client_order_id": "a"})
+    rest.fail(says(json.dumps(other)), path=ORDERS)
+
+    outcome = alpaca_broker.submit(OrderRequest("b", "SPY", Side.BUY, Decimal(1)))
+
+    assert outcome == Unknown("Alpaca answered with the order a")
+
+
+@pytest.mark.parametrize("number", [400, 401, 403, 404, 422])
+def test_a_documented_refusal_is_a_rejection_that_says_why(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, number: int
+) -> None:
+    rest.fail(status(number, "asset is not tradable"), path=ORDERS)
+
+    assert alpaca_broker.submit(WISH) == Rejected(f"asset is not tradable ({number})")
+
+
+def test_too_many_requests_is_a_rejection_since_nothing_was_ordered(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker
+) -> None:
+    rest.fail(status(429, "too many requests."), path=ORDERS)
+
+    assert alpaca_broker.submit(WISH) == Rejected("too many requests. (429)")
+    assert alpaca_broker.order("a") is None
+
+
+def test_an_id_that_is_taken_is_asked_for_and_accepted(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:
+    alpaca_broker.submit(CHEAP)
+
+    outcome = alpaca_broker.submit(CHEAP)
+
+    assert isinstance(outcome, Accepted)
+    assert outcome.order == alpaca_broker.order("a")
+    assert rest.count("POST", ORDERS) == 2
+    assert len(rest.book.every_order()) == 1
+
+
+def test_an_id_that_is_taken_is_unknown_while_nobody_says_by_what(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker
+) -> None:
+    alpaca_broker.submit(CHEAP)
+    rest.fail(status(500), path=BY_ID)
+
+    assert isinstance(alpaca_broker.submit(CHEAP), Unknown)
+
+
+def test_an_id_that_is_taken_by_nothing_is_unknown(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:
+    rest.fail(status(422, "client_order_id must be unique"), path=ORDERS)
+
+    assert isinstance(alpaca_broker.submit(WISH), Unknown)
+
+
+def test_no_error_shows_the_keys(rest: AlpacaRest) -> None:
+    alpaca_broker = AlpacaBroker("http://127.0.0.1:9", "PK0123456789", "s3cr3t", is_live=True, timeout=PATIENCE)
+
+    outcome = alpaca_broker.submit(WISH)
+
+    assert isinstance(outcome, Unknown)
+    for text in (outcome.reason, repr(alpaca_broker)):
+        assert "PK0123456789" not in text
+        assert "s3cr3t" not in text
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (status(500), Unknown),
+        (silent(2 * PATIENCE), Unknown),
+        (broken, Unknown),
+        (status(422, "order is not cancelable"), Rejected),
+        (status(429), Rejected),
+        (status(403), Rejected),
+    ],
+)
+def test_a_cancellation_that_fails_is_unknown_or_refused(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, fault: Fault, kind: type
+) -> None:
+    alpaca_broker.submit(CHEAP)
+    rest.fail(fault, path=f"{ORDERS}/")
+
+    assert isinstance(alpaca_broker.cancel("a"), kind)
+    order = alpaca_broker.order("a")
+    assert order is not None
+    assert order.standing is Standing.WORKING
+
+
+def test_a_cancellation_whose_answer_is_lost_is_unknown_and_has_happened(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker
+) -> None:
+    alpaca_broker.submit(CHEAP)
+    rest.fail(taken(status(504)), path=f"{ORDERS}/")
+
+    assert isinstance(alpaca_broker.cancel("a"), Unknown)
+    order = alpaca_broker.order("a")
+    assert order is not None
+    assert order.standing is Standing.CANCELLED
+
+
+def test_a_cancellation_that_was_taken_is_accepted_though_nobody_says_how_the_order_stands(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker
+) -> None:
+    alpaca_broker.submit(CHEAP)
+    rest.fail(as_it_should, status(500), path=BY_ID)
+
+    outcome = alpaca_broker.cancel("a")
+
+    assert isinstance(outcome, Accepted)
+    assert outcome.order.client_order_id == "a"
+
+
+def _eventually(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True

@@ -1,0 +1,176 @@
+"""Every word of Alpaca's, and what cannot be read."""
+
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from alpaca.trading.enums import OrderStatus
+
+from thor.testing import alpaca_words
+from thor.testing.broker import InMemoryBroker
+from thor.trading.brokers.alpaca_answers import (
+    FINAL,
+    WORKING,
+    read_account,
+    read_fill,
+    read_list,
+    read_order,
+    read_position,
+    standing_of,
+)
+from thor.trading.brokers.alpaca_rest import Unanswered
+from thor.trading.brokers.port import OrderRequest, Side, Standing
+
+AT = datetime(2026, 3, 3, 20, tzinfo=UTC)
+TEN = Decimal(10)
+
+
+@pytest.fixture
+def book() -> InMemoryBroker:
+    """Return a book with an order that is filled in part."""
+    found = InMemoryBroker(lambda: AT)
+    found.quote("SPY", "100.5", "4")
+    found.submit(OrderRequest("a", "SPY", Side.BUY, TEN))
+    return found
+
+
+@pytest.fixture
+def answer(book: InMemoryBroker) -> dict[str, Any]:
+    """Return that order as Alpaca says it."""
+    found = book.order("a")
+    assert found is not None
+    return alpaca_words.order(found)
+
+
+def test_every_status_that_alpaca_has_is_known() -> None:
+    assert {status.value for status in OrderStatus} == set(FINAL) | WORKING
+
+
+@pytest.mark.parametrize(
+    ("status", "of_nothing", "of_some", "of_all"),
+    [
+        ("filled", Standing.FILLED, Standing.FILLED, Standing.FILLED),
+        ("canceled", Standing.CANCELLED, Standing.CANCELLED, Standing.CANCELLED),
+        ("replaced", Standing.CANCELLED, Standing.CANCELLED, Standing.CANCELLED),
+        ("expired", Standing.EXPIRED, Standing.EXPIRED, Standing.EXPIRED),
+        ("rejected", Standing.REJECTED, Standing.REJECTED, Standing.REJECTED),
+        ("calculated", Standing.WORKING, Standing.PARTIAL, Standing.FILLED),
+        ("partially_filled", Standing.PARTIAL, Standing.PARTIAL, Standing.PARTIAL),
+        *[
+            (status, Standing.WORKING, Standing.PARTIAL, Standing.PARTIAL)
+            for status in (
+                "new",
+                "accepted",
+                "pending_new",
+                "accepted_for_bidding",
+                "done_for_day",
+                "stopped",
+                "pending_cancel",
+                "pending_replace",
+                "pending_review",
+                "held",
+                "suspended",
+                "a_word_of_later_days",
+            )
+        ],
+    ],
+)
+def test_a_status_says_where_an_order_stands(
+    status: str, of_nothing: Standing, of_some: Standing, of_all: Standing
+) -> None:
+    found = [standing_of(status, TEN, Decimal(filled)) for filled in (0, 3, 10)]
+
+    assert found == [of_nothing, of_some, of_all]
+
+
+def test_an_order_is_read_whole(answer: dict[str, Any]) -> None:
+    found = read_order(answer)
+
+    assert (found.client_order_id, found.symbol, found.side, found.quantity) == ("a", "SPY", Side.BUY, 10)
+    assert (found.standing, found.status, found.reason) == (Standing.PARTIAL, "partially_filled", "")
+    assert (found.filled_quantity, found.filled_average_price) == (4, Decimal("100.5"))
+    assert found.submitted_at == found.updated_at == AT
+
+
+def test_a_word_that_nobody_knows_is_said(answer: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        found = read_order({**answer, "status": "pending_moon"})
+
+    assert "pending_moon" in found.reason
+    assert "thor.order.status_unknown: a: Alpaca says 'pending_moon'" in caplog.text
+
+
+def test_an_order_that_was_replaced_names_the_one_that_stands_for_it(answer: dict[str, Any]) -> None:
+    found = read_order({**answer, "status": "replaced", "replaced_by": "904837e3"})
+
+    assert found.reason == "replaced by 904837e3"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": None},
+        {"qty": "many"},
+        {"qty": "NaN"},
+        {"side": "sideways"},
+        {"submitted_at": "yesterday"},
+        {"symbol": ""},
+    ],
+)
+def test_an_order_that_cannot_be_read_is_no_answer(answer: dict[str, Any], change: dict[str, Any]) -> None:
+    with pytest.raises(Unanswered, match="not an order that can be read"):
+        read_order({**answer, **change})
+
+
+@pytest.mark.parametrize("missing", ["id", "client_order_id", "qty", "status", "side", "type", "symbol"])
+def test_an_order_without_what_matters_is_no_answer(answer: dict[str, Any], missing: str) -> None:
+    del answer[missing]
+
+    with pytest.raises(Unanswered, match=missing):
+        read_order(answer)
+
+
+@pytest.mark.parametrize("nothing", [None, [], "", {}, 7])
+def test_nothing_is_read_from_what_is_nothing(nothing: Any) -> None:
+    for read in (read_order, read_fill, read_position, read_account):
+        with pytest.raises(Unanswered):
+            read(nothing)
+
+
+def test_an_answer_that_is_no_list_does_not_pass_for_an_empty_one() -> None:
+    with pytest.raises(Unanswered, match="no list of positions"):
+        read_list({}, "positions")
+
+
+def test_an_account_without_the_fields_that_alpaca_took_away_has_no_day_trades(book: InMemoryBroker) -> None:
+    gone = {"pattern_day_trader": None, "daytrade_count": None}
+
+    found = read_account(alpaca_words.account(book.account(), gone))
+
+    assert (found.is_pattern_day_trader, found.day_trades) == (False, 0)
+
+
+def test_an_account_whose_owner_has_suspended_trading_is_blocked(book: InMemoryBroker) -> None:
+    found = read_account(alpaca_words.account(book.account(), {"trade_suspended_by_user": True}))
+
+    assert found.is_trading_blocked
+
+
+@pytest.mark.parametrize("flag", ["trading_blocked", "account_blocked"])
+def test_a_block_that_is_not_told_does_not_pass_for_none(book: InMemoryBroker, flag: str) -> None:
+    with pytest.raises(Unanswered, match=flag):
+        read_account(alpaca_words.account(book.account(), {flag: None}))
+
+
+def test_what_is_held_short_is_less_than_nothing() -> None:
+    short = {"symbol": "SPY", "qty": "-3", "side": "short", "avg_entry_price": "100", "current_price": None}
+
+    assert read_position(short).quantity == -3
+
+
+def test_a_short_sale_is_a_sale(book: InMemoryBroker) -> None:
+    (fill,) = book.every_fill()
+
+    assert read_fill({**alpaca_words.fill(fill), "side": "sell_short"}).side is Side.SELL
