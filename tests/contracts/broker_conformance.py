@@ -4,80 +4,25 @@
         @pytest.fixture
         def bench(self) -> Bench: ...
 
-A bench is a broker with a market that a test moves: New York, in the middle of a session.
+`Bench` is in `tests.contracts.broker_bench`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Protocol
 
 import pytest
 
+from tests.contracts.broker_bench import NOON, SLIP, Bench, accepted, known, limit, market
+from tests.contracts.broker_doubt import InDoubt
 from thor.trading.brokers.port import (
-    Accepted,
-    Broker,
-    BrokerOrder,
-    BrokerUnreachable,
     Kind,
-    OrderRequest,
-    Outcome,
     Rejected,
     Side,
     Standing,
-    Unknown,
 )
 
-#: A Tuesday, 15:00 in New York's winter.
-NOON = datetime(2026, 3, 3, 20, 0, tzinfo=UTC)
-#: What a fill may be worse than the quote.
-SLIP = Decimal("0.01")
 
-
-class Bench(Protocol):
-    """A broker, its market and its faults."""
-
-    broker: Broker
-
-    def quote(self, symbol: str, price: str, size: str | None = None) -> None:
-        """Let a symbol be traded at about this price from now on, in all at most `size`; a second passes."""
-
-    def cut(self) -> None:
-        """Let the broker answer nothing."""
-
-    def mend(self) -> None:
-        """Let it answer again."""
-
-    def lose_request(self) -> None:
-        """Lose the next order before the broker has it."""
-
-    def lose_answer(self) -> None:
-        """Lose the answer to the next order, which the broker has."""
-
-
-def market(name: str, side: Side = Side.BUY, quantity: str = "10", symbol: str = "SPY") -> OrderRequest:
-    """Return a wish for a market order."""
-    return OrderRequest(name, symbol, side, Decimal(quantity))
-
-
-def limit(name: str, price: str, side: Side = Side.BUY, quantity: str = "10") -> OrderRequest:
-    """Return a wish for a limit order."""
-    return OrderRequest(name, "SPY", side, Decimal(quantity), Kind.LIMIT, Decimal(price))
-
-
-def accepted(outcome: Outcome) -> BrokerOrder:
-    """Return the order of an acceptance."""
-    assert isinstance(outcome, Accepted), outcome
-    return outcome.order
-
-
-def known(bench: Bench, name: str) -> BrokerOrder:
-    """Return an order that the broker must have."""
-    found = bench.broker.order(name)
-    assert found is not None
-    return found
-
-
-class BrokerConformance:
+class BrokerConformance(InDoubt):
     """The suite; see the module."""
 
     @pytest.fixture(autouse=True)
@@ -295,80 +240,6 @@ class BrokerConformance:
 
     def test_an_order_that_was_never_sent_is_none(self, bench: Bench) -> None:
         assert bench.broker.order("never sent") is None
-
-    @pytest.mark.parametrize(
-        ("wish", "why"),
-        [
-            (market("a", quantity="2000"), "buying power"),
-            (limit("a", "100", quantity="1001"), "buying power"),
-            (market("a", quantity="0"), "quantity"),
-            (market("a", quantity="-1"), "quantity"),
-            (market("a", Side.SELL, "1"), "quantity available"),
-            (market("a", symbol="NOSUCH"), "NOSUCH"),
-        ],
-        ids=["too dear", "too dear at its limit", "nothing", "less than nothing", "not held", "not quoted"],
-    )
-    def test_a_refusal_says_why_and_orders_nothing(self, bench: Bench, wish: OrderRequest, why: str) -> None:
-        outcome = bench.broker.submit(wish)
-
-        assert isinstance(outcome, Rejected)
-        assert why in outcome.reason
-        assert bench.broker.order("a") is None
-        assert bench.broker.open_orders() == []
-        assert bench.broker.fills(NOON) == []
-
-    def test_what_is_promised_to_one_sale_cannot_be_sold_by_another(self, bench: Bench) -> None:
-        bench.broker.submit(market("a"))
-        bench.broker.submit(limit("b", "200", Side.SELL, "8"))
-
-        assert isinstance(bench.broker.submit(market("c", Side.SELL, "3")), Rejected)
-        assert isinstance(bench.broker.submit(market("d", Side.SELL, "2")), Accepted)
-
-    def test_an_outage_is_said_and_is_no_empty_answer(self, bench: Bench) -> None:
-        bench.broker.submit(market("a"))
-        bench.cut()
-
-        for question in (
-            bench.broker.account,
-            bench.broker.positions,
-            bench.broker.open_orders,
-            lambda: bench.broker.order("a"),
-            lambda: bench.broker.order("never sent"),
-            lambda: bench.broker.fills(NOON),
-        ):
-            with pytest.raises(BrokerUnreachable, match=r"\w"):
-                question()
-        bench.mend()
-        assert known(bench, "a").standing is Standing.FILLED
-
-    def test_orders_and_cancellations_in_an_outage_are_unknown_and_never_raise(self, bench: Bench) -> None:
-        bench.broker.submit(limit("a", "90"))
-        bench.cut()
-
-        assert isinstance(bench.broker.submit(market("b")), Unknown)
-        assert isinstance(bench.broker.cancel("a"), Unknown)
-        bench.mend()
-        assert bench.broker.order("b") is None
-        assert known(bench, "a").standing is Standing.WORKING
-
-    def test_an_order_whose_answer_was_lost_is_unknown_and_found_by_its_id(self, bench: Bench) -> None:
-        bench.lose_answer()
-
-        outcome = bench.broker.submit(market("a"))
-
-        assert isinstance(outcome, Unknown)
-        assert outcome.reason
-        assert known(bench, "a").quantity == 10
-        assert accepted(bench.broker.submit(market("a"))).id == known(bench, "a").id
-        assert [one.quantity for one in bench.broker.positions()] == [10]
-
-    def test_an_order_that_was_lost_on_its_way_is_unknown_and_not_there(self, bench: Bench) -> None:
-        bench.lose_request()
-
-        assert isinstance(bench.broker.submit(market("a")), Unknown)
-        assert bench.broker.order("a") is None
-        accepted(bench.broker.submit(market("a")))
-        assert [one.quantity for one in bench.broker.positions()] == [10]
 
     def test_instants_are_aware_utc(self, bench: Bench) -> None:
         bench.broker.submit(market("a"))

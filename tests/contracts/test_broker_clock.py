@@ -1,4 +1,4 @@
-"""What every broker's clock must do: Alpaca's, against a server of this machine, and its twin in memory.
+"""What every broker's clock must do: Alpaca's, against a server of this machine, the paper broker's, and the twin.
 
 The hours are those that the New York Stock Exchange published for the week of Thanksgiving 2026, with its half day.
 """
@@ -12,8 +12,11 @@ import pytest
 from tests.integration.trading.alpaca_server import KEYS, serving
 from thor.markets.broker_clock import BrokerClock, ClockAnswer, ClockUnavailable
 from thor.markets.sessions import sessions_of_calendar
+from thor.markets.store import CalendarUnavailable
+from thor.markets.table import SessionTable
 from thor.testing.broker_clock import InMemoryBrokerClock
 from thor.trading.alpaca_clock import AlpacaClock
+from thor.trading.brokers.paper.clock import PaperClock
 
 HOURS = {
     "2026-11-24": ("09:30", "16:00"),
@@ -51,10 +54,10 @@ class Case:
     unreachable: BrokerClock
 
 
-@pytest.fixture(params=["in memory", "alpaca"])
+@pytest.fixture(params=["in memory", "paper", "alpaca"])
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
-    if request.param == "in memory":
-        yield in_memory()
+    if request.param != "alpaca":
+        yield in_memory() if request.param == "in memory" else paper()
         return
     with serving() as alpaca:
         alpaca.calendar = dict(HOURS)
@@ -75,6 +78,17 @@ def in_memory() -> Case:
     return Case(
         InMemoryBrokerClock(table, lambda: now[0]), lambda moment: now.__setitem__(0, local(WEEK[moment][0])), cut
     )
+
+
+def paper() -> Case:
+    now = [local("2026-11-24T00:00")]
+    clock = PaperClock(lambda: sessions_of_calendar("XNYS"), lambda: now[0], "XNYS")
+    unreadable = PaperClock(no_sessions, lambda: now[0], "XNYS")
+    return Case(clock, lambda moment: now.__setitem__(0, local(WEEK[moment][0])), unreadable)
+
+
+def no_sessions() -> SessionTable:
+    raise CalendarUnavailable("the calendar XNYS cannot be made")
 
 
 @pytest.mark.parametrize("moment", WEEK)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from tests.contracts.broker_conformance import NOON, BrokerConformance
+from tests.contracts.broker_bench import NOON
+from tests.contracts.broker_conformance import BrokerConformance
 from thor.markets.sessions import sessions_of_calendar
 from thor.testing.alpaca_faults import silent, status, taken
 from thor.testing.alpaca_rest import AlpacaRest
