@@ -113,7 +113,9 @@ class Heartbeat:
         """
         deadline = time.monotonic() + PATIENCE
         while not self._leads() and not self._is_stopping:
-            if time.monotonic() > deadline and not self.contender.elector.leads():
+            if self.contender.elector.leads():
+                deadline = time.monotonic() + PATIENCE
+            elif time.monotonic() > deadline:
                 raise LeaseHeld(self._who_holds_it())
             self.bench.wait(0.1)
         if not self._leads():
