@@ -1,8 +1,13 @@
 """Drivers: how the plan is carried out.
 
 `timing.plan()` says what is due. A driver finds out in time that something is due, writes the decision and lets the
-work happen. `beat` does it as Celery's scheduler, with workers. What all drivers share lies beside it:
+work happen. `beat` does it as Celery's scheduler, with workers; `heartbeat` in one process, by itself; `supervisor`,
+with `crew` and `starters`, in the threads of legacy mode. What all drivers share lies beside them:
 
+* `mode`      which of them runs the jobs of an installation;
+* `contender` a scheduler that contends for a seat, with the threads beside its loop;
+* `carrier`   where decided runs go: the broker (`publish`), or this process (`bench`);
+* `pace`, `bells` when time is decided, and what rings;
 * `agenda`    the lines of the schedule, ordered by when each is due next;
 * `timetable` the agenda and how the schedule is read into it, by the leader and by those who stand by;
 * `batch`     what falls due up to an instant: rows to write and messages to send, gathered ahead where there is time;
