@@ -57,6 +57,18 @@ def test_a_process_has_one_broker() -> None:
     assert choice.broker() is choice.broker()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_makes_a_broker_of_its_own() -> None:
+    mine = choice.broker()
+
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if choice.broker() is not mine else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert choice.broker() is mine
+
+
 @pytest.mark.django_db
 def test_the_paper_broker_trades_at_the_quotes_of_the_feeds_in_new_yorks_session(redis_client: redis.Redis) -> None:
     told = {"symbol": "SPY", "at": NOON.isoformat(), "last": 670.12, "bid": 670.11, "ask": 670.13}

@@ -62,7 +62,7 @@ def _one_try_client(url: str, key_id: str, secret_key: str, timeout: float) -> A
     # Here, since alpaca-py loads pandas, and only the process that trades should pay for it.
     from alpaca.trading.client import TradingClient
 
-    class OneTryClient(TradingClient):  # type: ignore[misc]
+    class OneTryClient(TradingClient):
         def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
             return _send(self._session, method, url, opts, timeout)
 

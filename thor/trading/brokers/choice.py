@@ -8,6 +8,7 @@ refuses every other combination with a live address when a process starts.
 """
 
 import functools
+import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -26,6 +27,11 @@ def broker() -> Broker:
     from thor.leadership.clock import process_clock
 
     return chosen_broker(env(), now=lambda: process_clock().now())
+
+
+if hasattr(os, "register_at_fork"):
+    # A connection must not be shared with a child: it makes a broker of its own.
+    os.register_at_fork(after_in_child=broker.cache_clear)
 
 
 def chosen_broker(settings: Env, *, now: Callable[[], datetime]) -> Broker:

@@ -52,8 +52,8 @@ def read_quote(snapshot: Mapping[str, Any]) -> Quote | None:
     if known is None or not snapshot.get("at"):
         return None
     at = datetime.fromisoformat(snapshot["at"]).astimezone(UTC)
-    sizes = (_positive(snapshot.get(name)) for name in ("bid_size", "ask_size"))
-    return Quote(bid or last, ask or last, *sizes, known, at)
+    bid_size, ask_size = (_positive(snapshot.get(name)) for name in ("bid_size", "ask_size"))
+    return Quote(bid or last, ask or last, bid_size, ask_size, known, at)
 
 
 def execution_price(side: Side, limit: Decimal | None, quote: Quote) -> Decimal | None:
