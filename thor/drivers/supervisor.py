@@ -66,7 +66,8 @@ class Stack:
         self._delay, self._ending = delay, threading.Event()
         self._contender: Contender | None = None
         self._thread = threading.Thread(target=self._run, name="thor-stack", daemon=True)
-        self._is_on_duty = self._has_reported = self._has_said = False
+        self._reporter: threading.Thread | None = None
+        self._is_on_duty = self._has_said = False
 
     @property
     def leads(self) -> bool:
@@ -96,8 +97,9 @@ class Stack:
         for signal in (market_opened, market_closed):
             signal.disconnect(dispatch_uid=f"thor.stack.{id(signal)}")
         left = self.crew.join(seconds)
-        if self._has_reported:
+        if self._reporter is not None:
             workers.sign_off()
+            self._reporter.join(timeout=5)
         return left
 
     def _run(self) -> None:
@@ -154,9 +156,7 @@ class Stack:
 
     def _begin(self) -> None:
         """Start the supervisors: this process leads now."""
-        if not self._has_reported:
-            workers.report_for_work(Inline(NAME).hostname)
-            self._has_reported = True
+        self._reporter = self._reporter or workers.report_for_work(Inline(NAME).hostname)
         logger.info("Leader lock acquired: this process runs Thor's jobs in threads (legacy mode)")
         for starter in starters.ALWAYS_ON:
             starter(self.crew)

@@ -32,10 +32,12 @@ def _start_heartbeat(sender: Any, **_: Any) -> None:
     report_for_work(str(getattr(sender, "hostname", "")))
 
 
-def report_for_work(hostname: str) -> None:
-    """Let this process be known as one that carries out runs, from now until `sign_off`."""
+def report_for_work(hostname: str) -> threading.Thread:
+    """Let this process be known as one that carries out runs, from now until `sign_off`; return the thread for it."""
     _stop.clear()
-    threading.Thread(target=_beat, args=(hostname,), name="thor-heartbeat", daemon=True).start()
+    thread = threading.Thread(target=_beat, args=(hostname,), name="thor-heartbeat", daemon=True)
+    thread.start()
+    return thread
 
 
 @signals.worker_shutdown.connect
