@@ -151,7 +151,7 @@ WITH reign AS (
            LEFT JOIN LATERAL ({_SKIPPED_BEFORE}) f ON true
 ), folded AS (
     UPDATE jobs_run r SET last_at = j.last_at, count = r.count + j.number
-      FROM (SELECT folds_into, max(nominal_at) AS last_at, count(*) AS number
+      FROM (SELECT folds_into, max(nominal_at) AS last_at, sum(count)::int AS number
               FROM judged WHERE NOT is_counted GROUP BY folds_into) j
      WHERE r.seq = j.folds_into
 ), planned AS (
@@ -236,7 +236,7 @@ def _folded(run: Run) -> bool:
     if run.nominal_at - last.nominal_at >= FOLDED:
         return False
     if (last.last_at or last.nominal_at) < run.nominal_at:
-        earlier.filter(seq=last.seq).update(last_at=run.nominal_at, count=F("count") + 1)
+        earlier.filter(seq=last.seq).update(last_at=run.nominal_at, count=F("count") + run.count)
     return True
 
 

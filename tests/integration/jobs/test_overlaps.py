@@ -78,6 +78,17 @@ def test_several_of_one_decision_are_all_counted(start: datetime, decision: Call
     assert [row[:3] for row in ledger()] == [("started", "", 1), ("skipped", "overlap", 4)]
 
 
+def test_what_a_replay_has_folded_counts_as_often_as_it_stands_for(
+    start: datetime, decision: Callable[..., Decision]
+) -> None:
+    folded = [planned(ENTRY, start + n * SECOND, blocked_by="live", count=5) for n in (5, 10)]
+
+    decide(decision(folded[0]))
+    decide(decision(folded[1]))
+
+    assert [row[:3] for row in ledger()] == [("started", "", 1), ("skipped", "overlap", 10)]
+
+
 def test_entries_do_not_count_for_each_other(start: datetime, decision: Callable[..., Decision]) -> None:
     slots(start, range(1, 3), decision)
 
