@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.timing.worlds import at
-from thor.timing import ManualClock, ReplayClock, SystemClock
+from thor.timing import ManualClock, ReplayClock, SteppedClock, SystemClock
 
 
 def replay(wall: ManualClock, speed: float = 60) -> ReplayClock:
@@ -61,3 +61,30 @@ def test_the_next_tick_is_a_multiple_of_the_tick_strictly_later():
 def test_a_replay_that_would_stand_still_is_refused(speed: float, tick: float):
     with pytest.raises(ValueError, match=r"above 0|longer than 0"):
         ReplayClock(at("2026-01-01"), at("2026-01-01"), speed, timedelta(seconds=tick))
+
+
+def test_a_stepped_clock_stands_still_however_long_the_work_takes():
+    wall = ManualClock(at("2026-01-01 12:00"))
+    clock = SteppedClock(at("2013-10-07 13:00"), timedelta(minutes=5), wall)
+
+    wall.advance(timedelta(hours=3))
+
+    assert clock.now() == at("2013-10-07 13:00")
+    clock.step(at("2013-10-07 13:05"))
+    assert clock.now() == at("2013-10-07 13:05")
+
+
+def test_what_is_due_at_a_step_is_due_on_the_wall_now():
+    wall = ManualClock(at("2026-01-01 12:00"))
+    clock = SteppedClock(at("2013-10-07 13:00"), timedelta(minutes=5), wall)
+
+    assert clock.wall_of(at("2013-10-07 12:55")) == at("2026-01-01 12:00")
+    assert clock.wall_of(at("2013-10-07 13:01")) == at("2026-01-01 12:01")
+    assert clock.next_tick(clock.wall()) == at("2026-01-01 12:05")
+
+
+def test_a_simulation_does_not_go_back():
+    clock = SteppedClock(at("2013-10-07 13:00"), timedelta(minutes=5))
+
+    with pytest.raises(ValueError, match="cannot go back"):
+        clock.step(at("2013-10-07 12:59"))
