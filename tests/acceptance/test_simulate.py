@@ -24,7 +24,7 @@ FIGURES = {
     "samples": "SELECT i.symbol, s.minute_at, s.last_price, s.cumulative_volume "
     "FROM marketdata_vwapsample s JOIN marketdata_instrument i ON i.id = s.instrument_id",
     "captures": "SELECT s.market, s.session_date, c.symbol, c.signal, c.last_price, c.entry, c.target_high, "
-    "c.target_low, c.outcome, c.touched, c.touched_at, c.touched_price, c.session_volume, c.session_high, c.session_low "
+    "c.target_low, c.outcome, c.touched, c.touched_at, c.touched_price, c.session_volume, c.session_high "
     "FROM marketdata_capture c JOIN marketdata_sessioncapture s ON s.id = c.session_id",
     "days": "SELECT i.symbol, d.session_date, d.open, d.high, d.low, d.last, d.volume "
     "FROM marketdata_twentyfourhour d JOIN marketdata_instrument i ON i.id = d.instrument_id",
