@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from thor.markets.sessions import sessions_of_calendar
 from thor.trading.brokers.paper.broker import PaperBroker
@@ -115,6 +115,13 @@ def test_a_commit_whose_answer_is_lost_is_unknown_and_found_by_its_id(monkeypatc
     found = broker().order("a")
     assert found is not None
     assert found.standing is Standing.FILLED
+
+
+def test_nobody_can_take_an_accepted_order_back_by_rolling_back() -> None:
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        broker().submit(buy("a"))
+
+    assert broker().order("a") is None
 
 
 def test_the_database_itself_refuses_a_second_order_of_an_id_and_a_debt() -> None:

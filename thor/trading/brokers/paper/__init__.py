@@ -25,4 +25,5 @@ How much is filled
 Several processes
     Whoever settles, orders or cancels holds the lock of the account's row (on SQLite that of the database), so states
     are read and written one after the other. `client_order_id` is unique, and so is the number of a fill in its order.
+    Whoever asks from inside a transaction of its own gets a `RuntimeError`: its roll-back would take orders back.
 """

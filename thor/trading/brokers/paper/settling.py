@@ -43,8 +43,12 @@ class Exchange:
 
 @contextmanager
 def locked(at: datetime, sessions: SessionTable) -> Iterator[PaperAccount]:
-    """Hold the account in one transaction; whoever comes first opens it."""
-    with transaction.atomic():
+    """Hold the account in one transaction; whoever comes first opens it.
+
+    Never inside somebody else's transaction, which could still take back an order that was answered as accepted: no
+    other broker lets one do that, and Django raises `RuntimeError`.
+    """
+    with transaction.atomic(durable=True):
         closed = last_close(sessions, at)
         opened = {"cash": START_CAPITAL, "last_equity": START_CAPITAL, "closed_at": closed, "settled_at": at}
         PaperAccount.objects.get_or_create(pk=1, defaults=opened)
