@@ -119,7 +119,7 @@ class SwingEquityStrategy:
         return [*groups, (None, [one for one in ordered if one.strategy_id not in ids])]
 
     def _with_slots(self, wishes: list[EntryIntent], scene: Scene) -> tuple[list[EntryIntent], list[PassedOver]]:
-        """Give slots to wishes from the surest on, then by name, then (sorting is stable) by the order of strategies."""
+        """Give slots to wishes, the surest first, then by name; sorting is stable, so ties go by strategy."""
         limits = {one.metadata.strategy_id: one.limits.max_positions for one in self.strategies}
         open_by, owner = Counter(scene.held.values()), dict(scene.held)
         taken: list[EntryIntent] = []
