@@ -230,11 +230,14 @@ def wait_until(house: House, at: datetime, seconds: float = 150) -> None:
 
 
 def once_a_session(house: House, market: str) -> list[tuple[str, str, int]]:
-    """Return the runs of a market that come once a session of the replayed day: name, state, number."""
+    """Return the runs of a market that come once a session of the replayed day: name, state, number.
+
+    Before the open a reign that is the first makes up for the close of the day before.
+    """
     names = ", ".join(
         f"'{job} @ {market}'" for job in ("preopen_backtest", "market_open_capture", "market_close_capture")
     )
-    day = "nominal_at > '2024-07-03 12:00:00' AND nominal_at < '2024-07-03 18:00:00'"
+    day = "nominal_at >= '2024-07-03 13:29:00' AND nominal_at < '2024-07-03 18:00:00'"
     query = f"SELECT name, state, count(*) FROM jobs_run WHERE name IN ({names}) AND {day} GROUP BY name, state"
     return sorted((str(name), str(state), int(number)) for name, state, number in house.rows(query))
 
