@@ -1,11 +1,14 @@
 """Find instruments by whatever people call them, and say to feeds what is traded where."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from thor.errors import ThorError
-from thor.marketdata.feeds.port import Traded
 from thor.marketdata.models import Instrument
 from thor.marketdata.symbols import ALIASES, canonical
+
+if TYPE_CHECKING:
+    from thor.marketdata.feeds.port import Traded
 
 
 class UnknownSymbol(ThorError):
@@ -17,8 +20,10 @@ def venues_in_use() -> frozenset[str]:
     return frozenset(Instrument.objects.filter(active=True).values_list("venue", flat=True))
 
 
-def traded(venues: Iterable[str]) -> dict[str, list[Traded]]:
+def traded(venues: Iterable[str]) -> "dict[str, list[Traded]]":
     """Return the active instruments of these venues as feeds know them, by venue."""
+    from thor.marketdata.feeds.port import Traded  # here, since it brings NumPy with it
+
     found: dict[str, list[Traded]] = {}
     for row in Instrument.objects.filter(active=True, venue__in=list(venues)).order_by("symbol"):
         found.setdefault(row.venue, []).append(Traded(row.symbol, float(row.tick_size), row.kind))
