@@ -161,7 +161,6 @@ def test_a_web_server_starts_nothing_where_it_is_not_wanted(tmp_path: Path, vari
 
 
 def test_of_two_workers_of_uvicorn_one_leads(alone: Witnessed) -> None:
-    pytest.importorskip("uvicorn", reason="uvicorn is not installed here")
     served = ("thor.asgi:application", "--workers", "2", "--port", str(free_port()))
 
     master = alone.house.start("web", sys.executable, "-m", "uvicorn", *served)
