@@ -15,8 +15,9 @@ import pytest
 
 from tests.acceptance.house import ROOT, House
 
-#: Around the open of New York, in winter.
-STRETCH = ("--date", "2026-11-20", "--from", "14:25", "--until", "14:40")
+#: Around the open of New York, in winter. It ends with an instant at which every job is due and both have a step:
+#: figures of a session so far are those of the last run.
+STRETCH = ("--date", "2026-11-20", "--from", "14:25", "--until", "14:40:01")
 #: What is stored by data time, with what tells one row from another; columns of the wall are left out.
 FIGURES = {
     "bars": "SELECT i.symbol, b.start_at, b.open, b.high, b.low, b.close, b.volume, b.trades, b.source "
