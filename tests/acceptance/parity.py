@@ -29,6 +29,7 @@ from thor.jobs.decision import Decision, Planned, Written
 from thor.jobs.forecast import Forecast
 from thor.jobs.models import State
 from thor.jobs.protocol import JobRegistry
+from thor.jobs.registry import specs
 from thor.jobs.sync import sync_jobs
 from thor.leadership.clock import live_by
 from thor.leadership.elector import Elector
@@ -96,18 +97,24 @@ def foretold(found: Forecast) -> Occurrences:
     return {key: sorted(instants) for key, instants in told.items()}
 
 
+def is_of_a_job(key: Key) -> bool:
+    """Tell whether the entry is one of Thor's jobs."""
+    return key[0].partition(" @ ")[0] in specs()
+
+
 def of_others(found: Occurrences) -> Occurrences:
     """Return the occurrences of rows that are no job's."""
-    return {key: instants for key, instants in found.items() if key[0] in OWN}
+    return {key: instants for key, instants in found.items() if not is_of_a_job(key)}
 
 
 def of_jobs(found: Occurrences) -> Occurrences:
     """Return the occurrences of Thor's jobs."""
-    return {key: instants for key, instants in found.items() if key[0] not in OWN}
+    return {key: instants for key, instants in found.items() if is_of_a_job(key)}
 
 
 def prepare(begins_at: datetime) -> None:
-    """Make the lines of all jobs, and some of somebody's own."""
+    """Make the lines of all jobs, some of somebody's own, and the one that Celery has beat install."""
+    beat.ThorScheduler(app=app, lazy=True).install_default_entries({})
     sync_jobs(at=begins_at - MICROSECOND)
     every = IntervalSchedule.objects.get_or_create(every=7, period="seconds")[0]
     half_past = CrontabSchedule.objects.create(minute="30", hour="9", timezone="America/New_York")
@@ -210,6 +217,7 @@ def _in_place_of_the_machine(clock: ManualClock, found: Decided) -> Iterator[Non
             patch("thor.drivers.dispatch.decide", lambda made: _write(made, found)),
             patch("thor.drivers.timer.boottime", seconds),
             patch("thor.drivers.lead.boottime", seconds),
+            patch("thor.drivers.reign.term.decided_until"),  # a sign of life of the database, once a decision
         ):
             yield
     finally:

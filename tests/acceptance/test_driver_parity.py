@@ -2,7 +2,7 @@
 
 So does the page of the plan, which asks `timing.plan()` by itself. Known differences: run_heartbeat and the stack leave
 everybody's own rows to beat; run_heartbeat ticks once a minute while nothing trades, and writes down what it passes
-over as superseded.
+over: as superseded, or as missed where it is older than its deadline by then.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -94,7 +94,7 @@ def test_what_a_slow_tick_passes_over_is_written_down() -> None:
 
     every, ticked = of_jobs(by_beat.within(start, end)), by_heartbeat.within(start, end)
     passed_over = by_heartbeat.lost(start, end)
-    assert {reason for *_, reason in passed_over} == {"superseded"}
+    assert {reason for *_, reason in passed_over} == {"superseded", "deadline"}
     assert every != ticked
     assert_same(_with(ticked, passed_over, every), every)
     # A session that opens is fast from its first second on.
