@@ -96,6 +96,8 @@ class LedgerTask(Task):
             run = replace(run, options=spec.options, once_a_session=is_once, also_at=spec.also_at)
             args = (run.occurrence, *args)
         setattr(self.request, CLAIMED, run)
+        if getattr(self.request, INLINE, None) is not None:
+            self.request.retries = run.attempt - 1  # which a message would say
         return self._carry_out(run, args, kwargs)
 
     def _claim(self, occurrence: Occurrence) -> Claimed:
@@ -141,6 +143,7 @@ class LedgerTask(Task):
         """Try again later, as a new attempt of the same run: the ledger hears of it before the message is sent.
 
         The message has no expiry of its own, since that would be the first attempt's; the claim judges the deadline.
+        In the process of its scheduler there is no message: the run waits in the ledger.
         """
         run = getattr(self.request, CLAIMED, None)
         if run is None or not self._may_retry(options.get("max_retries")):
@@ -148,6 +151,10 @@ class LedgerTask(Task):
         wait = self._wait(options.get("eta"), options.get("countdown"))
         if not patiently(lambda: ledger.reopen(run, wait=wait)):
             raise Ignore  # another attempt has begun, or the run has ended: this one is stale
+        inline = getattr(self.request, INLINE, None)
+        if inline is not None:
+            inline.again()
+            raise Ignore
         return super().retry(*args, **{"expires": None, **options})
 
     def _may_retry(self, limit: int | None) -> bool:
@@ -196,10 +203,11 @@ class LedgerTask(Task):
         elif patiently(lambda: ledger.put_off(run, reason, wait=timedelta(seconds=LEFT_OUT_WAIT))):
             self._come_again(LEFT_OUT_WAIT)
 
-    @staticmethod
-    def _reject(run: Claimed, rejection: Any) -> None:
+    def _reject(self, run: Claimed, rejection: Any) -> None:
         if rejection.requeue:
-            patiently(lambda: ledger.reopen(run, wait=timedelta(0)))
+            inline = getattr(self.request, INLINE, None)
+            if patiently(lambda: ledger.reopen(run, wait=timedelta(0))) and inline is not None:
+                inline.again()
         else:
             patiently(lambda: ledger.fail(run, "rejected", str(rejection.reason)))
 
