@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 
 from thor.jobs.protocol import DeclaredJob, JobRegistry
-from thor.jobs.registry import specs
+from thor.jobs.registry import owned
 
 #: The groups of jobs that are counted; those of housekeeping look after the house itself.
 COUNTED = ("market_data", "trading")
@@ -30,8 +30,8 @@ for _found in pkgutil.walk_packages(__path__, prefix=f"{__name__}."):
 
 
 def register_all_jobs(registry: JobRegistry) -> int:
-    """Register every job of the desk, in the order in which they run; return how many."""
-    counted = [spec for group in COUNTED for spec in specs().values() if spec.group == group]
+    """Register the jobs of the desk that this installation has, in the order in which they run; return how many."""
+    counted = [spec for group in COUNTED for spec in owned().values() if spec.group == group]
     places = {name: place for place, name in enumerate(ORDER)}
     for spec in sorted(counted, key=lambda spec: places.get(spec.name, len(places))):
         registry.register(DeclaredJob(spec))
