@@ -132,7 +132,7 @@ def standing(tmp_path: Path, *jobs: str, **variables: str) -> Iterator[House]:
     """Give a house that has these jobs of its user's own, and no other."""
     source = JOBS.format(here=str(tmp_path)) + "\n".join(jobs)
     (tmp_path / "own_jobs.py").write_text(source)
-    groups = {"registered" if one == FOREIGN else "own_jobs" for one in jobs}
+    groups = {"registered" if "JobRegistry()" in one else "own_jobs" for one in jobs}
     own = {"PYTHONPATH": str(tmp_path), "THOR_IMPORTS": "own_jobs", "THOR_JOBS": ",".join(sorted(groups))}
     with built(**own, **variables) as house:
         yield house.prepare()

@@ -1,13 +1,15 @@
 """The carrier of a process that does the work itself: what was decided waits here until the body is called.
 
-The loop of the scheduler puts runs here from its thread. One thread may take them all, a job at a time (`wait`,
-`take`), or a thread a job each its own (`take_next`). Nothing waits here that is not in the ledger, so a process that
-is killed loses nothing: what it had not claimed is published again, or missed in the open.
+The loop of the scheduler puts runs here from its thread. One thread may take them all, woken by whatever comes, or a
+thread a job each its own. Nothing waits here that is not in the ledger, so a process that is killed loses nothing: what
+it had not claimed is published again, or missed in the open. What is past its deadline is forgotten, since the ledger
+has it as missed: where nobody takes a job's runs they must not fill its queue for all others.
 """
 
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import UUID
@@ -18,6 +20,10 @@ from django.db import DatabaseError, InterfaceError, connection
 from thor.drivers.envelope import Message, run_header
 from thor.jobs import outbox
 from thor.jobs.inline import Errand
+from thor.timing import Clock, SystemClock
+
+#: So long after its deadline nothing waits here any more; by then the ledger has it as missed.
+FORGET_AFTER = timedelta(seconds=1)
 
 
 class Forgetful:
@@ -33,10 +39,15 @@ class Forgetful:
 
 
 class Bench:
-    """Runs that wait for their bodies, in the order of their decisions. Safe to use from several threads."""
+    """Runs that wait for their bodies, in the order of their decisions. Safe to use from several threads.
+
+    `clock` is that of whoever decides, once there is one: deadlines are by the database's time, and this machine's may
+    be fast.
+    """
 
     def __init__(self) -> None:
         """Hold nothing."""
+        self.clock: Clock = SystemClock()
         self._guard = threading.Lock()
         self._waiting: dict[UUID, Errand] = {}
         self._arrivals: dict[str, threading.Condition] = defaultdict(lambda: threading.Condition(self._guard))
@@ -49,6 +60,7 @@ class Bench:
         """
         errands = [_errand(message) for message in messages if message.row.task in current_app.tasks]
         with self._guard:
+            self._forget()
             for errand in errands:
                 self._waiting.setdefault(errand.uid, errand)
             for job in {errand.job for errand in errands}:
@@ -62,6 +74,7 @@ class Bench:
     def depth(self, queue: str) -> int:
         """Return how many runs of a queue wait."""
         with self._guard:
+            self._forget()
             return Counter(errand.queue for errand in self._waiting.values())[queue]
 
     def can_claim(self, task: str) -> bool:
@@ -84,20 +97,20 @@ class Bench:
     def jobs_due(self) -> list[str]:
         """Return the names of jobs for which something waits, each once."""
         with self._guard:
+            self._forget()
             return list(dict.fromkeys(errand.job for errand in self._waiting.values()))
 
     def places(self) -> list[tuple[str, str]]:
         """Return the jobs and markets for which something waits, each pair once."""
         with self._guard:
+            self._forget()
             return list(dict.fromkeys((errand.job, errand.market) for errand in self._waiting.values()))
 
-    def take(self, job: str, market: str | None = None) -> list[Errand]:
-        """Take out what waits for a job, on one market or on all."""
+    def count(self, job: str) -> int:
+        """Return how many runs of a job wait."""
         with self._guard:
-            found = self._for(job, market)
-            for errand in found:
-                del self._waiting[errand.uid]
-        return found
+            self._forget()
+            return len(self._for(job, None))
 
     def take_next(self, job: str, market: str | None, seconds: float) -> Errand | None:
         """Take out what was decided first for a job, on one market or on any; wait for it so long, and no longer.
@@ -105,6 +118,7 @@ class Bench:
         Each of several threads may wait for a job of its own; `stir` ends all their waits.
         """
         with self._guard:
+            self._forget()
             if not self._for(job, market) and seconds > 0:
                 self._arrivals[job].wait(seconds)
             return next((self._waiting.pop(errand.uid) for errand in self._for(job, market)), None)
@@ -129,6 +143,11 @@ class Bench:
         except Empty:
             pass
 
+    def _forget(self) -> None:
+        oldest = self.clock.wall() - FORGET_AFTER
+        for uid in [uid for uid, errand in self._waiting.items() if errand.deadline_at < oldest]:
+            del self._waiting[uid]
+
     def _for(self, job: str, market: str | None) -> list[Errand]:
         return [one for one in self._waiting.values() if one.job == job and market in (None, one.market)]
 
@@ -144,4 +163,5 @@ def _errand(message: Message) -> Errand:
         args=row.args,
         kwargs=row.kwargs,
         header=run_header(message, claims=True),
+        deadline_at=message.deadline_at,
     )

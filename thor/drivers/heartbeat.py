@@ -32,7 +32,7 @@ from thor.drivers.bench import Bench
 from thor.drivers.contender import Contender, bind_this_thread
 from thor.drivers.pace import Tempo, Ticks
 from thor.errors import ThorError
-from thor.jobs import events, ledger, workers
+from thor.jobs import ending, events, ledger, workers
 from thor.jobs.decision import Deposed
 from thor.jobs.inline import Errand, Inline
 from thor.jobs.patience import patiently
@@ -75,10 +75,12 @@ class Heartbeat:
         self.pace = Ticks(tempo, fast, slow)
         self.context = HeartbeatContext(logger, {BENCH: self.bench, HANDS: self.hands})
         self.contender = Contender(self.bench, seat=HEARTBEAT, pace=self.pace, with_lease=with_lease)
+        self.bench.clock = self.contender.reign.clock
         self._thread = threading.Thread(target=self._keep_time, name="thor-scheduler", daemon=True)
         self._failure: BaseException | None = None
         self._is_begun, self._said_ticks = False, 0
         self._is_stopping, self._is_over = False, threading.Event()
+        ending.STOP.clear()
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Work until the end is asked for, `ready` called once it leads; raise `LeaseHeld` where another does."""
@@ -159,6 +161,8 @@ class Heartbeat:
             self._failure = error
         finally:
             self.stop()
+            # Not in `stop`: a signal's handler would wait for ever for a body that it found in the event's own code.
+            ending.STOP.set()
             self._leave()
             while not self._is_over.wait(0.25):  # the body in hand ends, or hangs
                 self._watch_body()

@@ -16,8 +16,8 @@ the rules of the ledger. A supervisor waits for runs and never polls, so a body 
 | a body ignores even that       | ten seconds later its run is lost and stays so; another supervisor takes over  |
 | the lease is lost              | supervisors end with what waits; it stands by                                  |
 | stop, SIGTERM                  | the lease is free at once; what waits goes back into the ledger, bodies end    |
-| killed                         | another takes over within the life of the lease; runs in hand are lost, or come|
-|                                | again where they may                                                           |
+| killed, SIGTERM under uvicorn, | another takes over within the life of the lease; runs in hand are lost, or come|
+| which runs no exit handlers    | again where they may                                                           |
 
 Legacy mode is this file with `crew` and `starters` beside it, the commands `run_supervisor` and
 `verify_legacy_starters`, the start in `DriversConfig.ready()`, and `Mode.LEGACY`: it is deleted with them.
@@ -38,7 +38,7 @@ from thor.drivers.contender import Contender, bind_this_thread
 from thor.drivers.crew import NAME, Crew
 from thor.drivers.mode import legacy_allowed, tell_of_rivals
 from thor.env import env
-from thor.jobs import workers
+from thor.jobs import ending, workers
 from thor.jobs.decision import Deposed
 from thor.jobs.inline import Inline
 from thor.leadership.clock import process_clock
@@ -68,6 +68,7 @@ class Stack:
         self._thread = threading.Thread(target=self._run, name="thor-stack", daemon=True)
         self._reporter: threading.Thread | None = None
         self._is_on_duty = self._has_said = False
+        ending.STOP.clear()
 
     @property
     def leads(self) -> bool:
@@ -88,6 +89,7 @@ class Stack:
     def stop(self, seconds: float | None) -> list[str]:
         """Release the lease, wait for the bodies in hand, `seconds` at most; return the threads still at work."""
         self._ending.set()
+        ending.STOP.set()  # no body is on the thread that calls this, in the middle of the event's own code
         self.crew.leave()
         contender = self._contender
         if contender is not None:
@@ -134,6 +136,7 @@ class Stack:
 
     def _contend(self) -> None:
         self._contender = contender = Contender(self.bench, seat=STACK)
+        self.bench.clock = contender.reign.clock
         contender.start()
         try:
             while not self._ending.is_set():
@@ -142,6 +145,7 @@ class Stack:
                 contender.reign.rest(wait)
         finally:
             self._is_on_duty = False
+            self.crew.rest()  # where the loop failed another process may lead until it begins again
             contender.leave()
             contender.join()
 

@@ -10,9 +10,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from types import FrameType
 from typing import Any
@@ -32,7 +33,7 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One decided run, as a message to a worker would say it."""
+    """One decided run, as a message to a worker would say it; `deadline_at` is the wall's."""
 
     job: str
     market: str
@@ -42,10 +43,11 @@ class Errand:
     args: list[Any]
     kwargs: dict[str, Any]
     header: dict[str, Any]
+    deadline_at: datetime
 
 
 class Inline:
-    """What carries out errands one by one on one thread. `overdue` tells others whether the body hangs."""
+    """What carries out errands one by one on one thread. `hanging` tells others whether the body hangs."""
 
     def __init__(self, name: str = "") -> None:
         """Sign the runs with the name of this machine and `name`."""
@@ -83,11 +85,7 @@ class Inline:
     def again(self) -> None:
         """Let the run that is carried out come again: it waits in the ledger until it may begin."""
         if self._errand is not None:
-            self.put_back([self._errand])
-
-    def put_back(self, errands: Iterable[Errand]) -> None:
-        """Let runs that nobody has begun wait in the ledger for whoever leads."""
-        outbox.put_back([errand.uid for errand in errands])
+            outbox.put_back([self._errand.uid])
 
     @contextmanager
     def limited(self, seconds: float | None) -> Iterator[None]:

@@ -13,11 +13,11 @@ that THOR_IMPORTS names, so that each process knows it.
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from thor.jobs import ending
 from thor.jobs import registry as declared
 from thor.jobs.inline import Errand, Inline
 from thor.jobs.spec import BadJob, JobSpec, make_spec
@@ -65,8 +65,11 @@ class Due(Protocol):
     def jobs_due(self) -> list[str]:
         """Return the names of jobs for which something waits."""
 
-    def take(self, job: str) -> list[Errand]:
-        """Take out what waits for a job."""
+    def count(self, job: str) -> int:
+        """Return how many runs of a job wait."""
+
+    def take_next(self, job: str, market: str | None, seconds: float) -> Errand | None:
+        """Take out what was decided first for a job, on one market or on any; wait so long for it."""
 
 
 class DeclaredJob:
@@ -84,18 +87,19 @@ class DeclaredJob:
         return bench is not None and self.name in bench.jobs_due()
 
     def run(self, context: HeartbeatContext) -> int:
-        """Carry out the runs that wait, until the end is asked for; return how many."""
+        """Carry out the runs that wait, until the end is asked for; return how many.
+
+        Each is taken as its turn comes: those that wait their turn are seen to wait, and are not taken for lost.
+        """
         bench: Due = context.shared_state[BENCH]
         hands: Inline = context.shared_state[HANDS]
-        waiting = deque(bench.take(self.name))
-        begun = 0
-        try:
-            while waiting and not context.stop_event.is_set():
-                begun += 1
-                hands.carry_out(waiting.popleft())
-        finally:
-            if waiting:
-                hands.put_back(waiting)
+        waited, begun = bench.count(self.name), 0
+        while begun < waited and not context.stop_event.is_set():
+            errand = bench.take_next(self.name, None, 0)
+            if errand is None:
+                break
+            begun += 1
+            hands.carry_out(errand)
         return begun
 
 
@@ -136,7 +140,7 @@ class JobRegistry:
 def declare(job: Job) -> JobSpec:
     """Declare an object of the protocol as a job of its name, every `interval_seconds`."""
     _refuse_what_is_no_job(job)
-    context = HeartbeatContext(logging.getLogger(f"thor.jobs.{job.name}"), SHARED, _settings())
+    context = HeartbeatContext(logging.getLogger(f"thor.jobs.{job.name}"), SHARED, _settings(), ending.STOP)
 
     def body(occurrence: Occurrence, **_: Any) -> Any:
         # Its instant, not this moment: seconds that are a little early or late would be one too few for its own rule.

@@ -13,7 +13,10 @@ from tests.integration.drivers.workplace import Workplace, workplace
 from thor.celery import app
 from thor.drivers.bench import Bench
 from thor.drivers.pace import Ticks
+from thor.jobs import requests
 from thor.jobs.models import Lane, Run, State
+from thor.operations.simulation import Desk
+from thor.timing import Every
 
 __all__ = ["workplace"]
 
@@ -64,6 +67,51 @@ def test_its_depth_counts_by_queue(workplace: Workplace) -> None:
     assert [workplace.bench.depth(queue) for queue in ("trading", "market_data", "default")] == [1, 1, 0]
     workplace.errands("job")
     assert workplace.bench.depth("trading") == 0
+
+
+def test_what_is_past_its_deadline_waits_here_no_more_and_fills_no_queue(workplace: Workplace) -> None:
+    bench, hour = workplace.bench, Every(seconds=3600)
+    bench.clock = workplace.clock
+    stuck = workplace.declare("stuck", cadence=hour, deadline=timedelta(seconds=5))
+    other = workplace.declare("other", cadence=hour, deadline=timedelta(minutes=5))
+    workplace.begin()
+
+    workplace.after(5.5)
+    assert (bench.depth("default"), bench.count(stuck)) == (2, 1)
+
+    workplace.after(1)
+    assert (bench.depth("default"), bench.count(stuck), bench.take_next(stuck, None, 0)) == (1, 0, None)
+    assert (bench.jobs_due(), bench.places()) == ([other], [(other, "")])
+
+
+def test_what_comes_again_with_another_deadline_takes_the_place_of_what_was_too_late(workplace: Workplace) -> None:
+    workplace.bench.clock = workplace.clock
+    workplace.declare("job", cadence=Every(seconds=3600), deadline=timedelta(seconds=5))
+    lead = workplace.begin()
+    workplace.clock.advance(timedelta(seconds=10))
+    later = workplace.clock.wall() + timedelta(minutes=1)
+    Run.objects.update(deadline_at=later)
+
+    lead._outgoing.publish_since(0)
+    lead._outgoing.catch_up()
+
+    assert workplace.errand("job").deadline_at == later
+
+
+def test_in_a_simulation_no_queue_is_ever_full(workplace: Workplace) -> None:
+    workplace.bench = Desk()
+    name = workplace.declare("job", cadence=Every(seconds=3600), overlap="allow")
+    lead = workplace.begin()
+    for _ in range(120):
+        requests.run_now(name, by="tester", clock=workplace.clock)
+        workplace.clock.advance(timedelta(seconds=1))
+
+    taken = []
+    for _ in range(4):
+        lead._outgoing.release()
+        taken.append(len(workplace.errands("job")))
+
+    assert (sum(taken), taken[-1]) == (121, 0)
 
 
 def test_closing_puts_back_what_nobody_has_begun(workplace: Workplace) -> None:

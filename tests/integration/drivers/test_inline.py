@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from celery import current_task
+from celery.exceptions import Reject
 from django.db import connection
 from django.db.models.functions import Now
 
@@ -19,7 +21,7 @@ from thor.jobs.models import Lane, Run, State
 from thor.jobs.protocol import BENCH, HANDS, DeclaredJob, HeartbeatContext, JobRegistry
 from thor.markets import registry as markets
 from thor.markets.models import Market
-from thor.timing import During, OncePerSession
+from thor.timing import During, Every, OncePerSession
 
 __all__ = ["workplace"]
 
@@ -239,6 +241,67 @@ def test_a_run_that_waits_for_the_one_before_it_comes_again(workplace: Workplace
     assert len(workplace.calls) == 1
 
 
+def test_a_body_that_wants_to_try_again_comes_again_from_the_ledger_and_not_too_often(workplace: Workplace) -> None:
+    def tries() -> None:
+        raise current_task.retry(countdown=0, max_retries=2)
+
+    workplace.declare("job", tries, cadence=Every(seconds=3600), deadline=timedelta(minutes=5))
+    lead = workplace.begin()
+    Run.objects.update(due_at=Now(), deadline_at=Now() + timedelta(minutes=5))
+    crashed = []
+    for attempt in (1, 2):
+        crashed.append(workplace.hands.carry_out(workplace.errand("job")))
+        run = workplace.run("job")
+        assert (run.state, run.lane, run.attempt, run.reason) == (State.DUE, Lane.ASKED, attempt, "retry")
+        lead._outgoing.release()
+
+    crashed.append(workplace.hands.carry_out(workplace.errand("job")))
+
+    assert crashed == [False, False, True]
+    assert (workplace.run("job").state, workplace.run("job").attempt) == (State.FAILED, 3)
+
+
+def test_a_body_that_wants_to_try_again_later_waits_in_the_ledger(workplace: Workplace) -> None:
+    def tries() -> None:
+        raise current_task.retry(countdown=100)
+
+    workplace.declare("job", tries, cadence=Every(seconds=3600))
+    lead = workplace.begin()
+    workplace.hands.carry_out(workplace.errand("job"))
+
+    lead._outgoing.release()
+
+    assert (workplace.run("job").lane, workplace.bench.jobs_due()) == (Lane.ASKED, [])
+
+
+def test_a_run_that_its_body_hands_back_comes_again(workplace: Workplace) -> None:
+    def rejects() -> None:
+        if len(workplace.calls) == 1:
+            raise Reject("not here", requeue=True)
+
+    workplace.declare("job", rejects, cadence=Every(seconds=3600), deadline=timedelta(minutes=5))
+    lead = workplace.begin()
+    workplace.hands.carry_out(workplace.errand("job"))
+    assert (workplace.run("job").state, workplace.run("job").lane) == (State.DUE, Lane.ASKED)
+
+    lead._outgoing.release()
+    workplace.hands.carry_out(workplace.errand("job"))
+
+    assert (workplace.run("job").state, workplace.run("job").attempt) == (State.SUCCEEDED, 2)
+
+
+def test_those_that_wait_their_turn_are_seen_to_wait(workplace: Workplace) -> None:
+    context = HeartbeatContext(logging.getLogger("test"), {BENCH: workplace.bench, HANDS: workplace.hands})
+    seen: list[int] = []
+    markets = ("usa", "globex", "crypto")
+    workplace.declare("job", lambda: seen.append(workplace.bench.depth("default")), markets=markets)
+    workplace.begin()
+
+    begun = DeclaredJob(workplace.jobs[workplace.name("job")]).run(context)
+
+    assert (begun, seen) == (3, [2, 1, 0])
+
+
 def test_the_end_asked_for_puts_the_rest_back(workplace: Workplace) -> None:
     context = HeartbeatContext(logging.getLogger("test"), {BENCH: workplace.bench, HANDS: workplace.hands})
     workplace.declare("job", context.stop_event.set, markets=("usa", "globex", "crypto"))
@@ -246,6 +309,7 @@ def test_the_end_asked_for_puts_the_rest_back(workplace: Workplace) -> None:
 
     begun = DeclaredJob(workplace.jobs[workplace.name("job")]).run(context)
 
-    assert begun == 1
+    assert (begun, workplace.bench.depth("default")) == (1, 2)
+    workplace.bench.close()
     found = sorted(Run.objects.filter(task=workplace.name("job")).values_list("state", "lane"))
     assert found == [(State.DUE, Lane.ASKED), (State.DUE, Lane.ASKED), (State.SUCCEEDED, Lane.DIRECT)]

@@ -79,7 +79,8 @@ class Workplace:
 
     def errands(self, short: str) -> list[Errand]:
         """Take what waits for a job."""
-        return self.bench.take(self.name(short))
+        name = self.name(short)
+        return [found for _ in range(self.bench.count(name)) if (found := self.bench.take_next(name, None, 0))]
 
     def errand(self, short: str) -> Errand:
         """Take the one errand that waits for a job."""

@@ -1,7 +1,6 @@
 """The protocol of the heartbeat of old, as a view on what is declared here."""
 
 import logging
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +10,8 @@ import pytest
 
 import tasks
 from thor.celery import app
-from thor.jobs import protocol, registry
+from thor.env import env
+from thor.jobs import ending, protocol, registry
 from thor.jobs.inline import Errand
 from thor.jobs.protocol import BENCH, HANDS, DeclaredJob, HeartbeatContext, Job, JobRegistry, declare
 from thor.jobs.registry import specs
@@ -55,27 +55,26 @@ class Waiting:
     """Where decided runs wait, and the hands that carry them out, both of this test."""
 
     def __init__(self, *jobs: str) -> None:
-        self.waiting, self.done, self.back = list(jobs), [], []  # type: ignore[var-annotated]
+        self.waiting, self.done = list(jobs), []  # type: ignore[var-annotated]
         self.after_each: Any = lambda: None
 
     def jobs_due(self) -> list[str]:
         """Return what waits."""
         return list(dict.fromkeys(self.waiting))
 
-    def take(self, job: str) -> list[Errand]:
-        """Take it out."""
-        found = [one for one in self.waiting if one == job]
-        self.waiting = [one for one in self.waiting if one != job]
-        return [Errand(job, "", job, "default", uuid4(), [], {}, {}) for _ in found]
+    def count(self, job: str) -> int:
+        """Count it."""
+        return self.waiting.count(job)
+
+    def take_next(self, job: str, market: str | None, seconds: float) -> Errand:
+        """Take one out."""
+        self.waiting.remove(job)
+        return Errand(job, "", job, "default", uuid4(), [], {}, {}, NOON)
 
     def carry_out(self, errand: Errand) -> None:
         """Note it."""
         self.done.append(errand.job)
         self.after_each()
-
-    def put_back(self, errands: Any) -> None:
-        """Note what is put back."""
-        self.back += [errand.job for errand in errands]
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +114,29 @@ def test_the_desks_jobs_are_registered_in_the_order_in_which_they_run() -> None:
     assert list(made.jobs)[: len(named)] == named
     assert set(tasks.ORDER) <= set(specs())
     assert {name for name, spec in specs().items() if spec.group == "market_data"} == set(tasks.ORDER)
+
+
+def test_only_the_jobs_that_this_installation_has_are_registered_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THOR_JOBS", "vwap_minute,intraday")
+    env.cache_clear()
+    made = JobRegistry()
+    try:
+        number = tasks.register_all_jobs(made)
+    finally:
+        monkeypatch.undo()
+        env.cache_clear()
+
+    assert (number, list(made.jobs)) == (2, ["intraday", "vwap_minute"])
+
+
+def test_what_comes_while_a_job_runs_waits_for_the_next_pass() -> None:
+    made, waiting = JobRegistry(), Waiting("a_job")
+    made.register(Foreign("a_job"))
+    waiting.after_each = lambda: waiting.waiting.append("a_job")
+
+    made.run_pending(context_of(waiting))
+
+    assert (waiting.done, waiting.waiting) == (["a_job"], ["a_job"])
 
 
 def test_a_declared_job_is_a_job_of_the_protocol() -> None:
@@ -160,7 +182,7 @@ def test_a_job_that_raises_stops_no_other_and_loses_nothing(caplog: pytest.LogCa
 
     assert ran == ["a_job", "b_job"]
     assert waiting.done == ["a_job", "b_job"]
-    assert waiting.back == ["a_job"]
+    assert waiting.waiting == ["a_job"]
     assert "job a_job failed" in caplog.text
 
 
@@ -173,7 +195,7 @@ def test_the_end_asked_for_ends_a_pass() -> None:
 
     assert made.run_pending(context) == ["a_job"]
 
-    assert (waiting.done, waiting.back, waiting.waiting) == (["a_job"], ["a_job"], ["b_job"])
+    assert (waiting.done, waiting.waiting) == (["a_job"], ["a_job", "b_job"])
     assert made.run_pending(context) == []
 
 
@@ -219,7 +241,7 @@ def test_objects_share_their_state_and_are_told_of_settings_and_a_logger() -> No
     assert first.shared_state is second.shared_state
     assert first.settings.ROOT_URLCONF
     assert first.logger.name == "thor.jobs.one_job"
-    assert isinstance(first.stop_event, threading.Event)
+    assert first.stop_event is second.stop_event is ending.STOP
 
 
 @pytest.mark.parametrize(
