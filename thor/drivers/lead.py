@@ -22,6 +22,7 @@ from thor.leadership.seat import Part
 from thor.leadership.term import Reign
 from thor.markets import registry
 from thor.timing import Clock, ReplayClock
+from thor.timing.entry import FIXED_TIME_GRACE
 from thor.timing.instants import MICROSECOND
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ QUIET = timedelta(seconds=0.05)
 PATIENCE = timedelta(seconds=0.1)
 #: After something was due, what follows within this is decided together with it.
 GATHER = timedelta(milliseconds=4)
+#: Nothing that is due waits longer for a tick, however slow it is: half the grace of a fixed time.
+LONGEST_WAIT = FIXED_TIME_GRACE / 2
 
 
 class Lead:
@@ -97,6 +100,8 @@ class Lead:
         now = self._turned_at = self._clock.now()
         if self._outgoing.is_behind and self._again.is_due():
             self._outgoing.catch_up()
+        if self._is_urgent(now):
+            self._pace.hurry()
         self._has_fired = self._pace.is_time(now) and bool(self._dispatcher.turn(now))
         self._watch_broker()
         self._bells.ring(now)
@@ -104,6 +109,11 @@ class Lead:
             if timer.is_due(is_quiet=self.until_next() > QUIET):
                 chore(now)
         self._dispatcher.prepare(self._clock.now())
+
+    def _is_urgent(self, now: datetime) -> bool:
+        """Tell whether a window opens or a bell rings, or something has waited so long that it might be too late."""
+        due = self._dispatcher.next_due()
+        return any(at <= now for at in self._bells.instants) or (due is not None and due <= now - LONGEST_WAIT)
 
     def until_next(self) -> timedelta:
         """Return how long on the wall until anything is due: an entry, a bell, an edge; in a replay also a tick."""
@@ -161,7 +171,7 @@ class Lead:
         before = self._bells.take_hours(now)
         self._alive()
         self._read(now, announced=False)
-        moment = moved.Moment(now, self._dispatcher.decided_until, self._clock)
+        moment = moved.Moment(now, self._timetable.decided(Part.JOBS), self._clock)
         if moved.make_good(self._timetable.agenda.rows.values(), before, moment):
             self._read(now, announced=False)
 
@@ -169,7 +179,7 @@ class Lead:
         """Read the schedule anew; what did not change keeps its place."""
         self._bells.settle(now)
         self._dispatcher.forget_prepared()
-        controls.begin_pauses(self._dispatcher.decided_until)
+        controls.begin_pauses(self._timetable.decided(Part.JOBS))
         moved, gone = self._timetable.read(now, announced=announced, alive=self._alive)
         # The first look of a reign finds what a predecessor noted and did not live to write down.
         ended = moved if self._has_read else list(self._timetable.agenda.rows.values())

@@ -5,7 +5,6 @@ or a wake-up from outside. No turn waits longer than `LOOK`, so the loop proves 
 """
 
 import logging
-import threading
 from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -16,6 +15,7 @@ from thor.drivers.pace import Pace
 from thor.drivers.standby import Standby
 from thor.drivers.timer import Timer
 from thor.drivers.timetable import Timetable
+from thor.drivers.wake import Wake
 from thor.jobs import events
 from thor.jobs.decision import Deposed
 from thor.leadership import term
@@ -60,7 +60,7 @@ class Reign:
         self.lead: Lead | None = None
         self.is_stopping = False
         self._standby = Standby(seat)
-        self._wake, self._is_announced = threading.Event(), False
+        self._wake, self._is_announced = Wake(), False
         self._trouble = ""
         self._is_redis_away = self._is_in_doubt = False
         self._requests, self._asked = requests, Timer(ASKED)
@@ -102,8 +102,7 @@ class Reign:
     def rest(self, wait: timedelta) -> None:
         """Wait, unless the end was asked for, until then or until somebody has something to say."""
         if not self.is_stopping:
-            self._wake.wait(max(0.0, wait.total_seconds()))
-            self._wake.clear()
+            self._wake.wait(wait.total_seconds())
 
     def leave(self) -> None:
         """Give the lease up and let go of the broker: a standby takes over at once."""

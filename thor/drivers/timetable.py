@@ -23,9 +23,13 @@ class Timetable:
         self._schedule = Schedule(parts)
         self._ahead: Mapping[Part, datetime] = {}
 
+    def decided(self, part: Part) -> datetime:
+        """Return the instant up to which the lines of a part are decided: the cursor, or further where it is ahead."""
+        return max(self.cursor, self._ahead.get(part, self.cursor))
+
     def after(self, row: Row) -> datetime:
-        """Return the instant up to which a line is decided: the cursor, or further for a part that is ahead of it."""
-        return max(self.cursor, self._ahead.get(row.part, self.cursor)) if self._ahead else self.cursor
+        """Return the instant up to which a line is decided."""
+        return self.decided(row.part) if self._ahead else self.cursor
 
     def read(
         self, at: datetime, *, announced: bool = False, writes: bool = True, alive: Callable[[], None] = lambda: None

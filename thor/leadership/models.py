@@ -43,5 +43,7 @@ class Leader(models.Model):
         """Let a reign over `parts` go on from an instant, and keep how far each part was decided before."""
         for part in BOTH:
             setattr(self, f"{part}_until", self.until(part))
-        self.parts = " ".join(sorted(parts))
+        known, self.parts = self.parts, " ".join(sorted(parts))
+        if self.parts != known:
+            self.published_seq = 0  # it told how far other lines were handed over, perhaps to somebody else
         self.decided_until = decided_until

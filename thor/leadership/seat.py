@@ -27,14 +27,18 @@ BOTH: Final = frozenset(Part)
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A row of the table of leaders, the name of the lease that guards it, and the parts that are decided there."""
+    """A row of the table of leaders, the name of the lease that guards it, and the parts that are decided there.
+
+    `forgets` tells that what was handed over is gone with the process it was handed to; a broker outlives schedulers.
+    """
 
     row: int
     lease: str
     parts: frozenset[Part] = BOTH
+    forgets: bool = False
 
 
 SCHEDULER: Final = Seat(1, "thor:leader")
-HEARTBEAT: Final = Seat(1, "thor:leader", frozenset({Part.JOBS}))
+HEARTBEAT: Final = Seat(1, "thor:leader", frozenset({Part.JOBS}), forgets=True)
 BESIDE_STACK: Final = Seat(1, "thor:leader", frozenset({Part.OTHERS}))
-STACK: Final = Seat(2, "thor:stack", frozenset({Part.JOBS}))
+STACK: Final = Seat(2, "thor:stack", frozenset({Part.JOBS}), forgets=True)

@@ -42,7 +42,7 @@ def raise_term(holder: str, *, at: datetime, seat: Seat = SCHEDULER) -> Reign:
         cursors = _cursors(seat)
         row = Leader.objects.get(id=seat.row)
         row.begin(seat.parts, min(cursors.values(), default=None))
-        row.save(update_fields=["parts", "decided_until", "jobs_until", "others_until"])
+        row.save(update_fields=["parts", "decided_until", "published_seq", "jobs_until", "others_until"])
     return _reign(row, seat, cursors)
 
 
@@ -77,4 +77,4 @@ def _cursors(seat: Seat) -> dict[Part, datetime]:
 def _reign(row: Leader, seat: Seat, cursors: Mapping[Part, datetime]) -> Reign:
     start = row.decided_until
     ahead = {part: at for part, at in cursors.items() if start is not None and at > start}
-    return Reign(row.term, start, row.published_seq, seat, ahead)
+    return Reign(row.term, start, 0 if seat.forgets else row.published_seq, seat, ahead)

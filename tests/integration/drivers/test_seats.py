@@ -169,3 +169,17 @@ def test_any_order_of_reigns_decides_each_second_once(house: House, seed: int) -
     house.reign(SCHEDULER, 2)
 
     house.assert_each_second_is_in_one_row()
+
+
+@pytest.mark.django_db
+def test_what_other_lines_published_says_nothing_of_ones_own() -> None:
+    """Everything that is due and in time is handed over again, where somebody else decided before."""
+    raise_term("beat", at=START, seat=SCHEDULER)
+    Leader.objects.filter(id=SCHEDULER.row).update(published_seq=500, decided_until=START)
+
+    same = raise_term("another beat", at=START, seat=SCHEDULER)
+    heartbeat = raise_term("heartbeat", at=START, seat=HEARTBEAT)
+    Leader.objects.filter(id=SCHEDULER.row).update(published_seq=900)
+    after_it = raise_term("beat", at=START, seat=SCHEDULER)
+
+    assert (same.published_seq, heartbeat.published_seq, after_it.published_seq) == (500, 0, 0)

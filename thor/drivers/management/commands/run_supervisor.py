@@ -1,13 +1,13 @@
 """Run Thor's jobs in threads of this process, as legacy mode does."""
 
 import signal
-import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from thor.drivers.mode import VARIABLE, legacy_allowed
 from thor.drivers.supervisor import Stack, start_thor_background_stack, stop_thor_background_stack
+from thor.drivers.wake import Wake
 from thor.jobs.sync import sync_jobs
 from thor.leadership.clock import process_clock
 from thor.leadership.seat import STACK
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             sentence = f"run_supervisor is for legacy mode: set {VARIABLE}=legacy, or use run_heartbeat."
             raise CommandError(sentence, returncode=2)
         sync_jobs(at=process_clock().now())
-        ended = threading.Event()
+        ended = Wake()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
         stack = start_thor_background_stack(force=True, delay=0.0)
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         self.stdout.write(line)
         self.stdout.flush()
 
-    def _say_until(self, ended: threading.Event, stack: Stack) -> None:
+    def _say_until(self, ended: Wake, stack: Stack) -> None:
         """Say each time that it begins to lead or to stand by, until the end."""
         did_lead: bool | None = None
         while not ended.wait(PATIENCE) and stack.is_alive:
