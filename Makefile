@@ -35,20 +35,23 @@ down: $(VENV)/.runtime ## Stop what 'make up' or 'make demo' runs in this folder
 demo: $(VENV)/.runtime ## Run a whole trading day at 60 times its pace, in var/demo
 	@exec $(BIN)/python manage.py demo
 
-# Tests that start no whole house run side by side; the others have the machine for themselves.
+# Small tests run on all cores, whole houses two at a time, and what bounds times has the machine for itself.
 SMALL := tests/unit tests/contracts tests/docs tests/integration
-LARGE := tests/acceptance tests/browser
 PYTEST := $(BIN)/python -m pytest --durations=15 --durations-min=5
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
+CORES := --numprocesses auto --maxprocesses 4 --dist loadfile
+PAIRS := --numprocesses 2 --dist loadfile
 
 .PHONY: test
 test: $(VENV)/.dev ## Run all tests; what a test needs and this machine lacks is named as skipped
-	@$(PYTEST) $(SIDE_BY_SIDE) $(SMALL)
-	@more=(); if $(BIN)/python -m tests.postgres --is-here; then more=(-m "not (database and slow)"); fi; \
-	  $(PYTEST) $(LARGE) "$${more[@]}"
+	@here="not absent"; if $(BIN)/python -m tests.postgres --is-here; then here="not (database and slow)"; fi; \
+	  $(PYTEST) $(CORES) $(SMALL) -m "$$here"; \
+	  $(PYTEST) $(PAIRS) tests/acceptance -m "not alone and $$here"; \
+	  $(PYTEST) tests/acceptance tests/browser -m "(alone or browser) and $$here"
 	@echo "Once more on PostgreSQL: what uses a database."
-	@$(BIN)/python -m tests.postgres $(PYTEST) $(SIDE_BY_SIDE) $(SMALL) -m "django_db or database"
-	@$(BIN)/python -m tests.postgres $(PYTEST) tests/acceptance -m "django_db or database"
+	@uses="(django_db or database) and not once"; again="$(BIN)/python -m tests.postgres"; \
+	  $$again $(PYTEST) $(CORES) $(SMALL) -m "$$uses"; \
+	  $$again $(PYTEST) $(PAIRS) tests/acceptance -m "$$uses and not alone"; \
+	  $$again $(PYTEST) tests/acceptance -m "$$uses and alone"
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Break everything at random and check the ledger: SEED=7 OCCURRENCES=20000

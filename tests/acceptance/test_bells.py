@@ -17,6 +17,7 @@ from tests.acceptance.bells import Bells, Edge, ringing, watch
 pytestmark = [
     pytest.mark.database,
     pytest.mark.skipif(not os.environ.get("DATABASE_URL"), reason="the toggles are noted by a trigger of PostgreSQL"),
+    pytest.mark.alone,
 ]
 
 #: No toggle and no first body is as late as this, in seconds, on whatever machine.

@@ -31,7 +31,12 @@ from thor.leadership.seat import HEARTBEAT
 from thor.marketdata.models import Instrument
 from thor.timing import micros
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(1800), pytest.mark.usefixtures("redis_client")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.timeout(1800),
+    pytest.mark.usefixtures("redis_client"),
+    pytest.mark.once,
+]
 
 NORMAL, HALF_DAY = date(2026, 11, 20), date(2026, 11, 27)
 #: A Sunday on which the clocks of New York and Chicago change; Globex opens in its evening.

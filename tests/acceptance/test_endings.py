@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.house import House, built
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.alone]
 
 OWN = """
 import os, signal, sys, time

@@ -20,7 +20,7 @@ from tests.acceptance.chaos.servers import Forgetful, Postgres
 from tests.acceptance.house import House, built
 from tests.postgres import programs
 
-pytestmark = [pytest.mark.database, pytest.mark.slow]
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.alone]
 
 ON_POSTGRES = bool(os.environ.get("DATABASE_URL"))
 #: SQLite has one writer and no takeover times to keep: a few kills show that nothing is lost or twice.

@@ -25,7 +25,7 @@ from tests.acceptance.heartbeats import (
 )
 from tests.acceptance.house import House
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.slow]
 
 
 def test_it_prints_what_the_original_printed_and_ends_at_ctrl_c(house: House) -> None:

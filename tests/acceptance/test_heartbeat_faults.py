@@ -23,7 +23,7 @@ from tests.acceptance.heartbeats import (
     succeeded,
 )
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.slow]
 
 
 @pytest.mark.parametrize(("repeatable", "end"), [(False, ("lost", 1)), (True, ("succeeded", 2))])

@@ -16,7 +16,7 @@ from tests.acceptance.heartbeats import (
 )
 from tests.acceptance.house import built
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.slow]
 
 
 def test_an_object_of_the_old_protocol_runs_under_every_driver(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.house import House, built
 
-pytestmark = [pytest.mark.database, pytest.mark.recordings, pytest.mark.slow]
+pytestmark = [pytest.mark.database, pytest.mark.recordings, pytest.mark.slow, pytest.mark.alone]
 
 #: A minute before the first trade at 04:00 in New York (UTC-4).
 START = datetime(2013, 10, 7, 7, 59, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.acceptance.house import House, built
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.alone]
 
 CRYPTO = "SELECT count(*) FROM jobs_run WHERE name = 'intraday @ crypto' AND state = 'succeeded'"
 

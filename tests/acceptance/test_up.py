@@ -17,7 +17,7 @@ import redis
 
 from tests.acceptance.whole import Whole, manage, surroundings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.acceptance.chaos.servers import Forgetful, Postgres
 from tests.acceptance.house import House, built
 from tests.postgres import programs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 OWN = """
 import os, signal, time

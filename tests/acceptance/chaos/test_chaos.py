@@ -9,6 +9,7 @@ from tests.acceptance.chaos.run import chaos
 from tests.postgres import programs
 
 
+@pytest.mark.alone
 @pytest.mark.database
 @pytest.mark.timeout(900)
 def test_nothing_runs_twice_early_or_is_forgotten_whatever_fails() -> None:
