@@ -36,8 +36,10 @@ def _sentence(error: Exception) -> str:
     state = getattr(error.__cause__, "sqlstate", "")
     if state in ("42P01", "42703") or "no such " in str(error):
         return "this database has no tables of Thor, or old ones; run python manage.py migrate."
+    reason = (str(error).splitlines() or ["no reason given"])[0]
+    if type(error.__cause__).__module__ == "sqlite3" and isinstance(error, OperationalError):
+        return f"the database file cannot be used ({reason}); check DATABASE_URL, the file and its folder."
     if state is None and isinstance(error, OperationalError):  # one that no server has sent
-        reason = (str(error).splitlines() or ["no reason given"])[0]
         return f"the database does not answer ({reason}); start it, or check DATABASE_URL."
     return ""
 

@@ -5,6 +5,7 @@ needs no Redis starts none.
 """
 
 import functools
+import logging
 
 import redis
 from redis.backoff import NoBackoff
@@ -13,6 +14,8 @@ from redis.retry import Retry
 from thor import embedded
 from thor.env import env
 from thor.errors import BadConfiguration
+
+logger = logging.getLogger(__name__)
 
 #: Seconds that a command may wait for an answer: a frozen server must not freeze a leader or a worker.
 SOCKET_TIMEOUT = 5.0
@@ -46,6 +49,16 @@ def ensure_broker() -> None:
     """Start the embedded server if it is the broker and nobody runs it."""
     if not env().broker_url and not env().redis_url:
         embedded.ensure()
+
+
+def revive() -> None:
+    """Start the embedded server again, if it is the one and has gone; where that fails, whoever asks says so."""
+    if env().redis_url:
+        return
+    try:
+        embedded.ensure()
+    except embedded.EmbeddedServerFailed as error:
+        logger.error("%s", error)
 
 
 def broker_client() -> redis.Redis | None:

@@ -1,5 +1,6 @@
 """What run_heartbeat bears: kills, bodies that hang or end badly, long writes, a Redis that restarts."""
 
+import os
 import signal
 from collections import Counter
 from pathlib import Path
@@ -115,3 +116,21 @@ def test_a_redis_that_restarts_under_it_stops_nothing_for_long(tmp_path: Path) -
             assert seconds_without_a_row(house, "ticks") == 0
     finally:
         server.kill()
+
+
+def test_an_embedded_server_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    with standing(tmp_path, TICKS) as house:
+        heartbeat(house)
+        house.wait_for(lambda: succeeded(house, "ticks") >= 3, "some runs")
+        pid = house.python(
+            "from thor.connections import redis_client\nanswer = redis_client().info('server')['process_id']"
+        )
+
+        os.kill(int(pid), signal.SIGKILL)
+        house.wait_for(lambda: "Redis does not answer" in house.log("heartbeat"), "it to notice")
+
+        since = house.count("SELECT max(seq) FROM jobs_run")
+        more = f"SELECT count(*) FROM jobs_run WHERE seq > {since} AND state = 'succeeded'"
+        house.wait_for(lambda: house.count(more) >= 3, "runs after it is back")
+        assert house.kill("heartbeat", signal.SIGTERM) == 0
+        assert max(Counter(notes(tmp_path, "ticks")).values()) == 1

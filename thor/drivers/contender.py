@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.backends.signals import connection_created
 
-from thor.connections import connect, redis_client, redis_url
+from thor.connections import connect, redis_client, redis_url, revive
 from thor.drivers.carrier import Carrier
 from thor.drivers.pace import Pace
 from thor.drivers.reign import Reign
@@ -57,6 +57,7 @@ class Contender:
             requests=StepDownRequests() if with_lease else None,
             seat=seat,
             pace=pace,
+            revive=revive,
         )
         self._renewer = Renewer(self.elector, env().lease_time)
         self._listener = _listener(seat, self.reign)

@@ -5,6 +5,7 @@ or a wake-up from outside. No turn waits longer than `LOOK`, so the loop proves 
 """
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -33,6 +34,8 @@ LOOK = timedelta(seconds=0.25)
 ASKED = timedelta(seconds=0.3)
 #: How often the clock is compared with the database's.
 COMPARED = timedelta(seconds=1)
+#: How often an embedded Redis that is away is started again.
+REVIVED = timedelta(seconds=2)
 #: How long to wait after the database failed.
 PAUSE = timedelta(seconds=0.5)
 
@@ -53,8 +56,9 @@ class Reign:
         requests: StepDownRequests | None = None,
         seat: Seat = SCHEDULER,
         pace: Pace | None = None,
+        revive: Callable[[], None] = lambda: None,
     ) -> None:
-        """Contend through `elector` for `seat`; make way when `requests` say so."""
+        """Contend through `elector` for `seat`; make way when `requests` say so; `revive` a Redis that is away."""
         self.elector, self.carrier, self.clock, self.fixed = elector, carrier, clock, fixed
         self._seat, self._pace = seat, pace
         self.lead: Lead | None = None
@@ -65,6 +69,7 @@ class Reign:
         self._is_redis_away = self._is_in_doubt = False
         self._requests, self._asked = requests, Timer(ASKED)
         self._compared = Timer(COMPARED)
+        self._revive, self._reviving = revive, Timer(REVIVED)
 
     def stop(self) -> None:
         """End after the batch in hand."""
@@ -211,7 +216,9 @@ class Reign:
         self._trouble = ""
 
     def _watch_redis(self) -> None:
-        """Say once that Redis is away, and once that it is back."""
+        """Say once that Redis is away, and once that it is back; meanwhile try to bring it back, if it is our own."""
+        if self._is_redis_away and not self.elector.reachable and self._reviving.is_due():
+            self._revive()
         if self._is_redis_away != self.elector.reachable:
             return
         self._is_redis_away = not self.elector.reachable

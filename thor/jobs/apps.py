@@ -4,6 +4,8 @@ import importlib
 
 from django.apps import AppConfig
 
+from thor.errors import BadConfiguration
+
 
 class JobsConfig(AppConfig):
     """The app of `thor.jobs`."""
@@ -17,6 +19,16 @@ class JobsConfig(AppConfig):
         # A process that never imports the application gets another one, called "default", from Celery's own loader.
         importlib.import_module("thor.celery")
         for name in importlib.import_module("celeryconfig").imports:
-            importlib.import_module(name)
+            _load(name)
         importlib.import_module("thor.jobs.checks")
         importlib.import_module("thor.jobs.hints").announce_edits()
+
+
+def _load(name: str) -> None:
+    """Import a module of jobs or tasks; what it lacks itself is its own error."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise BadConfiguration(f"THOR_IMPORTS names {name!r}, which Python does not find; correct it.") from None
