@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from thor.connections import redis_client
 from thor.env import env
@@ -32,7 +33,11 @@ class LeaderStatus:
 
 def lease_key(seat: Seat = SCHEDULER) -> str:
     """Return the key of the lease of a seat of this installation."""
-    return f"{seat.lease}:{installation()}"
+    return _key(seat, installation())
+
+
+def _key(seat: Seat, installation_id: UUID) -> str:
+    return f"{seat.lease}:{installation_id}"
 
 
 def released_channel(seat: Seat = SCHEDULER) -> str:
@@ -51,10 +56,12 @@ def leader_status(seat: Seat | None = None) -> LeaderStatus:
     Where no seat is named it is the one from which Thor's jobs are decided, in the mode of this installation.
     """
     seat = seat or seats_in_use()[0]
-    row = Leader.objects.filter(id=seat.row).first() or Leader(id=seat.row)
+    # One question, and no row made: this is asked by every page and every scrape.
+    rows = Leader.objects.in_bulk([SCHEDULER.row, seat.row])
+    first, row = (rows.get(number) or Leader(id=number) for number in (SCHEDULER.row, seat.row))
     holding, problem = None, ""
     try:
-        holding = RedisLease(redis_client(), lease_key(seat)).holding()
+        holding = RedisLease(redis_client(), _key(seat, first.installation)).holding()
     except LeaseUnreachable as error:
         problem = str(error)
     age = env().lease_time - holding.remaining if holding else None
