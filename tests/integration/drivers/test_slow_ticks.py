@@ -21,6 +21,7 @@ def leading(begin: datetime) -> World:
     reign = raise_term("tester", at=begin)
     pace = Ticks(lambda at: SLOW, timedelta(seconds=1), SLOW)
     world.lead = Lead(reign, carrier=world.broker, clock=world.clock, pace=pace)
+    world.lead._look_around()  # nothing is new to it any more, so that no edit ends its tick
     world.lead.turn()
     return world
 

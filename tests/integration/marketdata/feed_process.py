@@ -75,7 +75,7 @@ def stop(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> tupl
     return process.returncode, time.monotonic() - began, output
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
+def wait_for(condition: Callable[[], object], seconds: float = 90.0) -> object:
     """Wait until the condition holds, and return what it gave; fail after `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
