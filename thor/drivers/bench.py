@@ -10,7 +10,6 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from celery import current_app
 from django.db import DatabaseError, InterfaceError, connection
 
 from thor.drivers.envelope import Message, run_header
+from thor.drivers.wake import Wake
 from thor.jobs import outbox
 from thor.jobs.inline import Errand
 from thor.timing import Clock, SystemClock
@@ -51,7 +51,7 @@ class Bench:
         self._guard = threading.Lock()
         self._waiting: dict[UUID, Errand] = {}
         self._arrivals: dict[str, threading.Condition] = defaultdict(lambda: threading.Condition(self._guard))
-        self._woken: SimpleQueue[None] = SimpleQueue()
+        self._woken = Wake()
 
     def publish(self, messages: Sequence[Message], parcels: Mapping[UUID, Any]) -> None:
         """Take runs; one that waits here already is not taken twice.
@@ -131,17 +131,11 @@ class Bench:
 
     def wake(self) -> None:
         """End a wait; signal handlers may call it."""
-        if self._woken.empty():  # else it ends already, and where nobody waits here nothing heaps up
-            self._woken.put(None)
+        self._woken.set()
 
     def wait(self, seconds: float) -> None:
         """Wait until something is put here, or until somebody wakes us."""
-        try:
-            self._woken.get(timeout=max(seconds, 0.0))
-            while not self._woken.empty():
-                self._woken.get_nowait()
-        except Empty:
-            pass
+        self._woken.wait(seconds)
 
     def _forget(self) -> None:
         oldest = self.clock.wall() - FORGET_AFTER
