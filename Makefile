@@ -35,23 +35,24 @@ down: $(VENV)/.runtime ## Stop what 'make up' or 'make demo' runs in this folder
 demo: $(VENV)/.runtime ## Run a whole trading day at 60 times its pace, in var/demo
 	@exec $(BIN)/python manage.py demo
 
-# Small tests run on all cores, whole houses, which mostly wait, three at a time; what bounds times has the machine for itself.
+# Two at a time, as there are two cores: replays fall behind where more crowd them. What bounds times comes after them.
 SMALL := tests/unit tests/contracts tests/docs tests/integration
 PYTEST := $(BIN)/python -m pytest --durations=15 --durations-min=5
 CORES := --numprocesses auto --maxprocesses 4 --dist loadfile
-HOUSES := --numprocesses 3 --dist loadfile
+HOUSES := --numprocesses 2 --dist loadfile
 
 .PHONY: test
 test: $(VENV)/.dev ## Run all tests; what a test needs and this machine lacks is named as skipped
 	@here="not absent"; if $(BIN)/python -m tests.postgres --is-here; then here="not (database and slow)"; fi; \
 	  $(PYTEST) $(CORES) $(SMALL) -m "$$here"; \
 	  $(PYTEST) $(HOUSES) tests/acceptance -m "not alone and $$here"; \
-	  $(PYTEST) tests/acceptance tests/browser -m "(alone or browser) and $$here"
+	  $(PYTEST) $(CORES) tests/browser -m "$$here"; \
+	  $(PYTEST) $(HOUSES) tests/acceptance -m "alone and $$here"
 	@echo "Once more on PostgreSQL: what uses a database."
 	@uses="(django_db or database) and not once"; again="$(BIN)/python -m tests.postgres"; \
 	  $$again $(PYTEST) $(CORES) $(SMALL) -m "$$uses"; \
 	  $$again $(PYTEST) $(HOUSES) tests/acceptance -m "$$uses and not alone"; \
-	  $$again $(PYTEST) tests/acceptance -m "$$uses and alone"
+	  $$again $(PYTEST) $(HOUSES) tests/acceptance -m "$$uses and alone"
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Break everything at random and check the ledger: SEED=7 OCCURRENCES=20000

@@ -8,8 +8,9 @@ from thor.jobs.registry import owned
 
 #: The groups of jobs that are counted; those of housekeeping look after the house itself.
 COUNTED = ("market_data", "trading")
-#: In which order those run that fall due together in one process: prices first, then what is made of them. A job that
-#: is not named here comes after those that are.
+#: In which order those run that fall due together in one process: prices first, then what is made of them, then
+#: what trades by it: where everything stands, what is to be got out of, what is to be got into. A job that is not named
+#: here comes after those that are.
 ORDER = (
     "excel_poll",
     "intraday",
@@ -23,6 +24,14 @@ ORDER = (
     "market_open_capture",
     "market_open_grading",
     "market_close_capture",
+    "reconciliation",
+    "exit_intents",
+    "emergency_exits",
+    "order_polling",
+    "entry_signals",
+    "swing_exits",
+    "offline_ml",
+    "health_check",
 )
 
 for _found in pkgutil.walk_packages(__path__, prefix=f"{__name__}."):

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from thor.env import variables
+
 for _name in list(os.environ):
     if _name.startswith(("THOR_", "FLOWER_")) and _name not in {"THOR_REQUIRE_DOCKER", "THOR_TEST_KEEP"}:
         del os.environ[_name]
-for _name in ("REDIS_URL", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "APCA_API_BASE_URL", "SCHEDULER_TICK_SECONDS"):
+for _name in {_name for _name, *_ in variables()} - {"DATABASE_URL"}:
     os.environ.pop(_name, None)
 
 _VAR_DIR = Path(tempfile.mkdtemp(prefix="thor-test-"))

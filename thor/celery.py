@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thor.settings")
 
 import django
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import beat_init, worker_init
 from django.apps import apps
 from kombu import Connection
 
@@ -43,6 +43,17 @@ def _load_django() -> None:
     """Load settings and jobs now, so that what is wrong with them is said before Celery begins."""
     if not apps.ready and not apps.loading:
         django.setup()
+
+
+@beat_init.connect
+@worker_init.connect
+def _refuse(**_: Any) -> None:
+    """End with one sentence, before anything is led or run, where trading cannot go on."""
+    try:
+        importlib.import_module("thor.operations.preflight").check_trading()
+    except ThorError as error:
+        sys.stderr.write(f"thor: {error}\n")
+        sys.exit(2)
 
 
 @worker_init.connect

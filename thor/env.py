@@ -10,47 +10,29 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AliasChoices,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from thor.env_alpaca import LOOPBACK, PAPER_HOSTS, PAPER_URL
+from thor.env_trading import TradingEnv
+from thor.env_variables import default_of, lowered, name_of, named, range_of, refusal
 from thor.errors import BadConfiguration
+
+__all__ = ["BASE_DIR", "FOREIGN_NAMES", "LOOPBACK", "PAPER_HOSTS", "PAPER_URL", "Env", "env", "is_set", "pins", "read"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-#: Where Alpaca answers for paper accounts.
-PAPER_URL = "https://paper-api.alpaca.markets"
-#: Hosts whose answers cost nobody money: the paper endpoint, and this machine.
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-PAPER_HOSTS = LOOPBACK | {"paper-api.alpaca.markets"}
-
 #: Names whose values are not shown, not even where they are refused.
-_SECRETS = frozenset({"THOR_PUSH_KEY"})
+_SECRETS = frozenset({"THOR_PUSH_KEY", "APCA_API_SECRET_KEY"})
 
 #: Names that begin with THOR_ and are read by the test suite or the Makefile, not by the product.
 FOREIGN_NAMES = frozenset({"THOR_REQUIRE_DOCKER", "THOR_TEST_KEEP"})
 
 
-def _lower(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-def named(name: str, default: Any, description: str, **limits: Any) -> Any:
-    """Declare a variable: its name in the environment, its default, what it is for and its range."""
-    return Field(default, validation_alias=AliasChoices(name), description=description, **limits)
-
-
-class Env(BaseSettings):
+class Env(TradingEnv, BaseSettings):
     """Every variable that Thor reads, with its type, default, range and meaning."""
 
     model_config = SettingsConfigDict(
@@ -69,10 +51,10 @@ class Env(BaseSettings):
     web_port: int = named("THOR_WEB_PORT", 8000, "Port of the web server", ge=1, le=65535)
     flower_port: int = named("THOR_FLOWER_PORT", 5555, "Port of Flower", ge=1, le=65535)
     flower_url: str = named("THOR_FLOWER_URL", "", "Address of Flower for links; empty means host and port")
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = named(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lowered)] = named(
         "THOR_LOG_LEVEL", "info", "How much is logged"
     )
-    scheduler_mode: Annotated[Literal["heartbeat", "legacy"], BeforeValidator(_lower)] = named(
+    scheduler_mode: Annotated[Literal["heartbeat", "legacy"], BeforeValidator(lowered)] = named(
         "THOR_SCHEDULER_MODE", "heartbeat", "Who runs the jobs: heartbeat (beat, or run_heartbeat), legacy (threads)"
     )
     stack_auto_start: bool = named("THOR_STACK_AUTO_START", True, "In legacy mode, let a web server start the stack")
@@ -89,11 +71,11 @@ class Env(BaseSettings):
     excel_file: str = named("THOR_EXCEL_FILE", "", "Workbook of the excel feed: .xlsx or .xlsm")
     excel_sheet: str = named("THOR_EXCEL_SHEET", "LiveData", "Its sheet")
     excel_range: str = named("THOR_EXCEL_RANGE", "A1:N13", "Cells of the sheet, the row of headers included")
-    excel_read: Annotated[Literal["auto", "saved", "live"], BeforeValidator(_lower)] = named(
+    excel_read: Annotated[Literal["auto", "saved", "live"], BeforeValidator(lowered)] = named(
         "THOR_EXCEL_READ", "auto", "Read the saved file, or ask the running Excel (auto: on Windows and macOS)"
     )
     market_overrides: str = named("THOR_MARKET_OVERRIDES", "", "YAML file of overrides of markets' hours")
-    clock: Annotated[Literal["system", "replay"], BeforeValidator(_lower)] = named(
+    clock: Annotated[Literal["system", "replay"], BeforeValidator(lowered)] = named(
         "THOR_CLOCK", "system", "The clock of all processes: system, or replay"
     )
     replay_start: datetime | None = named(
@@ -121,24 +103,11 @@ class Env(BaseSettings):
     scheduler_tick: int = named(
         "SCHEDULER_TICK_SECONDS", 60, "Seconds between questions to a broker's clock", ge=15, le=3600
     )
-    broker: Annotated[Literal["paper", "alpaca"], BeforeValidator(_lower)] = named(
-        "THOR_BROKER", "paper", "Where orders go: paper (embedded, no money) or alpaca"
+    account_asked: bool = named(
+        "THOR_ACCOUNT_ASKED",
+        False,
+        "Set by `up` for its programs: whether the account may trade was asked at its start",
     )
-    alpaca_url: str = named(
-        "APCA_API_BASE_URL", PAPER_URL, "Address of Alpaca's API; a live one needs THOR_BROKER and THOR_ALLOW_LIVE"
-    )
-    alpaca_key_id: str = named("APCA_API_KEY_ID", "", "Key of the Alpaca account; empty means that there is none")
-    alpaca_secret_key: str = named("APCA_API_SECRET_KEY", "", "Secret of that key", repr=False)
-    alpaca_data_feed: Annotated[Literal["iex", "sip"], BeforeValidator(_lower)] = named(
-        "THOR_ALPACA_DATA_FEED", "iex", "Alpaca's prices of shares: iex (one exchange, free) or sip (all, paid)"
-    )
-    alpaca_stream_url: str = named(
-        "THOR_ALPACA_STREAM_URL", "wss://stream.data.alpaca.markets", "Address of Alpaca's market data stream"
-    )
-    alpaca_data_url: str = named(
-        "THOR_ALPACA_DATA_URL", "https://data.alpaca.markets", "Address of Alpaca's market data API"
-    )
-    allow_live: bool = named("THOR_ALLOW_LIVE", False, "Let APCA_API_BASE_URL be that of an account with real money")
     failpoint: str = named("THOR_FAILPOINT", "", "For tests: die or freeze at a step, e.g. decided:kill:20")
 
     @field_validator("redis_url", "broker_url")
@@ -190,37 +159,12 @@ class Env(BaseSettings):
             raise ValueError("THOR_CLOCK=replay needs THOR_REPLAY_START, for example 2013-10-07T13:30:00+00:00")
         return self
 
-    @field_validator("alpaca_url")
-    @classmethod
-    def _secure(cls, value: str) -> str:
-        parts = urlsplit(value)
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        if not (is_safe and parts.hostname) or parts.path.strip("/"):
-            raise ValueError(f"write an address that begins with https:// and has no path, for example {PAPER_URL}")
-        return value
-
-    @field_validator("alpaca_stream_url", "alpaca_data_url")
-    @classmethod
-    def _secure_data(cls, value: str, info: ValidationInfo) -> str:
-        # The keys go there.
-        secure, plain = ("wss", "ws") if info.field_name == "alpaca_stream_url" else ("https", "http")
-        parts = urlsplit(value)
-        is_safe = parts.scheme == secure or (parts.scheme == plain and parts.hostname in LOOPBACK)
-        if not (is_safe and parts.hostname):
-            raise ValueError(f"write an address that begins with {secure}://, or {plain}:// to this machine")
-        return value
-
     @model_validator(mode="after")
-    def _broker_is_meant(self) -> "Env":
-        host = urlsplit(self.alpaca_url).hostname
-        switches = {"THOR_BROKER=alpaca": self.broker == "alpaca", "THOR_ALLOW_LIVE=1": self.allow_live}
-        if host not in PAPER_HOSTS and not all(switches.values()):
-            missing = " and ".join(name for name, is_set in switches.items() if not is_set)
-            raise ValueError(f"APCA_API_BASE_URL is a live address ({host}); set {missing} as well, or unset it")
-        if self.broker == "alpaca" and not (self.alpaca_key_id or self.alpaca_secret_key):
-            raise ValueError("THOR_BROKER=alpaca needs APCA_API_KEY_ID and APCA_API_SECRET_KEY; set both")
-        if bool(self.alpaca_key_id) != bool(self.alpaca_secret_key):
-            raise ValueError("APCA_API_KEY_ID and APCA_API_SECRET_KEY belong together; set both, or neither")
+    def _replay_orders_nothing(self) -> "Env":
+        if self.clock == "replay" and self.broker == "alpaca" and urlsplit(self.alpaca_url).hostname not in LOOPBACK:
+            raise ValueError(
+                "THOR_CLOCK=replay would order at Alpaca what was due on another day; set THOR_BROKER=paper"
+            )
         return self
 
     @property
@@ -236,9 +180,8 @@ class Env(BaseSettings):
 
 def variables() -> list[tuple[str, str, str, str]]:
     """Return (name, default, range, meaning) of every variable, in the order of the table in the docs."""
-    return [
-        (_name(field), _default(field), _range(field), field.description or "") for field in Env.model_fields.values()
-    ]
+    fields = sorted(Env.model_fields.items(), key=lambda item: item[0] in TradingEnv.model_fields)
+    return [(name_of(field), default_of(field), range_of(field), field.description or "") for _, field in fields]
 
 
 @functools.cache
@@ -257,8 +200,26 @@ def read() -> Env:
     return found
 
 
+def is_set(name: str) -> bool:
+    """Tell whether the variable `name` is set, in the environment or in `.env`, rather than left to its default."""
+    fields = {name_of(field): key for key, field in Env.model_fields.items()}
+    if name not in fields:
+        raise BadConfiguration(f"{name} is not a variable of Thor.")
+    return fields[name] in env().model_fields_set
+
+
+def pins(**fields: str | tuple[str, ...]) -> dict[str, str]:
+    """Return which of these fields are pinned, each with the names of those of its variables that are set.
+
+    For declarations: `pinned=pins(cadence="SCHEDULER_TICK_SECONDS")`.
+    """
+    named_by = {field: (names,) if isinstance(names, str) else names for field, names in fields.items()}
+    found = {field: " and ".join(filter(is_set, names)) for field, names in named_by.items()}
+    return {field: names for field, names in found.items() if names}
+
+
 def _refuse_unknown_names() -> None:
-    known = {_name(field) for field in Env.model_fields.values()} | FOREIGN_NAMES
+    known = {name_of(field) for field in Env.model_fields.values()} | FOREIGN_NAMES
     for name in sorted(os.environ):
         if name.startswith("THOR_") and name not in known:
             near = difflib.get_close_matches(name, known, 1, 0.5)
@@ -272,24 +233,5 @@ def _sentence(error: ValidationError) -> str:
     if not first["loc"]:
         return text
     name = str(first["loc"][0])
-    shown = name if name in _SECRETS else f"{name}={first['input']!r}"
-    return f"{shown} cannot be used: {text[0].lower()}{text[1:]}."
-
-
-def _name(field: Any) -> str:
-    return str(field.validation_alias.choices[0])
-
-
-def _default(field: Any) -> str:
-    value = field.default
-    if isinstance(value, Path):
-        return value.name
-    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-
-
-def _range(field: Any) -> str:
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    limits = [
-        f"{signs[name]} {getattr(part, name)}" for part in field.metadata for name in signs if hasattr(part, name)
-    ]
-    return ", ".join(limits)
+    field = next(field for field in Env.model_fields.values() if name_of(field) == name)
+    return refusal(field, first["input"], text, is_secret=name in _SECRETS)

@@ -196,10 +196,17 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "scheduler_log": {"()": "thor.trading.logs.scheduler_log"},
+        "scheduler_log_of_runs": {"()": "thor.trading.logs.scheduler_log_of_runs"},
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "thor": {"level": ENV.log_level.upper()},
+        "thor.trading": {"handlers": ["scheduler_log"]},
+        "thor.markets.broker_clock_asking": {"handlers": ["scheduler_log"]},
+        "thor.events": {"handlers": ["scheduler_log_of_runs"]},
         "celery": {"level": ENV.log_level.upper()},
         # A run is a row of the ledger; two more lines for each, every second, would drown what matters.
         "celery.worker.strategy": {"level": "DEBUG" if ENV.log_level == "debug" else "WARNING"},

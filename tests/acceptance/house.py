@@ -21,6 +21,8 @@ import redis
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+#: Of a replay at hundreds of times the pace; trading's windows last two seconds there, and have tests of their own.
+FAILED = "SELECT count(*) FROM jobs_run WHERE queue <> 'trading' AND state IN ('failed', 'lost')"
 
 
 class House:
@@ -113,8 +115,11 @@ class House:
         line = next(line for line in done.stdout.splitlines() if line.startswith("ANSWER "))
         return json.loads(line.removeprefix("ANSWER "))
 
-    def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-        """Wait until a condition is true and return its value; tell what the processes said when it never is."""
+    def wait_for(self, condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60) -> Any:
+        """Wait until a condition is true and return its value; tell what the processes said when it never is.
+
+        What was waited for may be a question that is asked at the end.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = condition()
@@ -122,7 +127,7 @@ class House:
                 return found
             time.sleep(0.1)
         tails = "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}" for path in self.logs())
-        pytest.fail(f"waited {seconds:g} s in vain for {what}\n{tails}")
+        pytest.fail(f"waited {seconds:g} s in vain for {what() if callable(what) else what}\n{tails}")
 
     def logs(self) -> list[Path]:
         """Return the files that processes of this house write to."""

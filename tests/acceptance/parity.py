@@ -24,6 +24,7 @@ from thor.drivers import beat, heartbeat, supervisor
 from thor.drivers.contender import Contender
 from thor.drivers.mode import Mode, set_mode
 from thor.drivers.reign import Reign
+from thor.drivers.system_start import ORIGIN
 from thor.jobs import lines
 from thor.jobs.decision import Decision, Planned, Written
 from thor.jobs.forecast import Forecast
@@ -243,7 +244,8 @@ def _let_go(carrier: Any, found: Decided) -> None:
     """Let the carrier count what it is handed, and forget it."""
 
     def publish(messages: Iterable[Any], parcels: Any) -> None:
-        found.handed_over += len(list(messages))
+        # What a start of the system brings is in the ledger without a decision about time.
+        found.handed_over += sum(message.occurrence.origin != ORIGIN for message in messages)
 
     carrier.publish = publish
     carrier.pack = lambda messages: {}

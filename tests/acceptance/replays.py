@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.acceptance.house import House, built
+from tests.acceptance.house import FAILED, House, built
 
 #: What runs on venues. Captures are left out: they would wait for the feeds of venues that are not replayed.
 JOBS = "intraday,closed_bars_flush,vwap_minute,rolling_24h,week52_extremes"
@@ -137,7 +137,7 @@ def _left(house: House) -> Left:
     folds: dict[str, list[datetime]] = {}
     for market, at in house.rows("SELECT market, nominal_at FROM jobs_run WHERE name LIKE 'intraday%'"):
         folds.setdefault(market, []).append(datetime.fromisoformat(f"{at}+00:00") if isinstance(at, str) else at)
-    failures = house.count("SELECT count(*) FROM jobs_run WHERE state IN ('failed', 'lost')")
+    failures = house.count(FAILED)
     return Left(house.python(READ % COLUMNS), failures, folds)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance import market_day
 from tests.acceptance import test_market_day as day
-from tests.acceptance.house import House
+from tests.acceptance.house import FAILED, House
 from tests.acceptance.market_day import MARKETS
 from tests.acceptance.recorded import Tape
 
@@ -54,6 +54,6 @@ def test_one_process_leaves_of_a_day_what_the_recordings_say(tape: Tape, lean: P
         day.assert_days(house, seen, lean)
         day.assert_extremes(house, seen, lean)
         day.assert_known_answers(house)
-        assert house.count("SELECT count(*) FROM jobs_run WHERE state IN ('failed', 'lost')") == 0
+        assert house.count(FAILED) == 0
         assert house.count("SELECT count(DISTINCT hostname) FROM jobs_run WHERE state = 'succeeded'") == 1
         assert house.count("SELECT max(attempt) FROM jobs_run") == 1

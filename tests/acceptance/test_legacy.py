@@ -247,6 +247,7 @@ def expected(market: str) -> list[tuple[str, str, int]]:
     return [(f"{job} @ {market}", "succeeded", 1) for job in jobs]
 
 
+@pytest.mark.alone
 def test_half_an_hour_around_a_close_runs_in_threads_and_nothing_is_left(replay: Witnessed) -> None:
     begin(replay, CLOSE - timedelta(minutes=15), speed=20)
     replay.supervisor()

@@ -105,6 +105,24 @@ def test_flower_listens_on_loopback_only_and_takes_no_orders_from_strangers(whol
     assert status == 401
 
 
+def test_another_replay_can_follow_in_the_same_folder(tmp_path: Path) -> None:
+    replay = {"THOR_CLOCK": "replay", "THOR_JOBS": "none"}
+    said = []
+    for start, number in (("2024-07-09T13:00:00+00:00", signal.SIGTERM), ("2024-07-10T13:00:00+00:00", signal.SIGKILL),
+                          ("2024-07-11T13:00:00+00:00", signal.SIGTERM)):  # fmt: skip
+        running = Whole(tmp_path, **replay, THOR_REPLAY_START=start)
+        try:
+            running.wait_until_ready()
+            said.append(running.said())
+            running.process.send_signal(number)
+            running.process.wait(timeout=60)
+        finally:
+            running.close()
+
+    assert len(said) == 3
+    assert not any("another replay" in one for one in said)
+
+
 def test_a_second_one_in_the_same_folder_is_refused(whole: Whole) -> None:
     environment = surroundings(whole.folder)
 

@@ -26,7 +26,8 @@ MARKS = {
     "valkey": "valkey-server",
     "beat": "beat",
 }
-NOT_OURS = ("THOR_", "FLOWER_", "DATABASE_URL", "REDIS_URL", "DJANGO_", "PYTEST_")
+# The width of pytest's own terminal, which it hands to its processes, is none of Thor's either.
+NOT_OURS = ("THOR_", "FLOWER_", "DATABASE_URL", "REDIS_URL", "DJANGO_", "PYTEST_", "COLUMNS")
 
 
 def free_port() -> int:

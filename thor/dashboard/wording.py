@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
+#: What of an event is shown nowhere but in the journal: a table of numbers says nothing on a page.
+LEFT_OUT = frozenset({"features"})
+#: Characters of one value of an event.
+LONGEST_VALUE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,34 @@ OUTCOMES = {
     "WORKED": Mark("worked", "✓", "good"),
     "DIDNT_WORK": Mark("didn't work", "✕", "bad"),
     "NEUTRAL": Mark("neutral", "○", "calm"),
+}
+
+
+SWITCHES = {
+    "active": Mark("active", "●", "good"),
+    "reducing": Mark("reducing", "◐", "warn"),
+    "halted": Mark("halted", "✕", "bad"),
+}
+
+READINESS = {
+    "READY": Mark("READY", "✓", "good"),
+    "SAFE_MODE": Mark("SAFE_MODE", "!", "warn"),
+    "EXIT_ONLY": Mark("EXIT_ONLY", "!", "warn"),
+    "FAILED": Mark("FAILED", "✕", "bad"),
+}
+
+ORDERS = {
+    "planned": Mark("planned", "◔", "info"),
+    "sending": Mark("sending", "→", "info"),
+    "unknown": Mark("unknown", "?", "bad"),
+    "absent": Mark("absent", "?", "bad"),
+    "working": Mark("working", "▶", "info"),
+    "partial": Mark("partly filled", "◑", "info"),
+    "filled": Mark("filled", "✓", "good"),
+    "cancelled": Mark("cancelled", "↷", "calm"),
+    "expired": Mark("expired", "○", "calm"),
+    "rejected": Mark("rejected", "✕", "bad"),
+    "dropped": Mark("dropped", "↷", "warn"),
 }
 
 
@@ -153,3 +186,20 @@ def _long_text(seconds: int) -> str:
     if seconds < 172_800:
         return f"{seconds // 3_600} h {seconds % 3_600 // 60:02} min"
     return f"{seconds // 86_400} d"
+
+
+def brief_text(value: Any) -> str:
+    """Say a value of an event in a few words: of several things how many there are, of a long text its beginning."""
+    if isinstance(value, list | dict):
+        return f"({len(value)})" if value else "(none)"
+    text = str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def whole_text(value: Any) -> str:
+    """Say the same in full, for a title."""
+    if isinstance(value, list):
+        return "; ".join(map(str, value)) or "(none)"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {one}" for name, one in value.items()) or "(none)"
+    return str(value)

@@ -42,8 +42,19 @@ def bind_this_thread() -> None:
 class Contender:
     """One scheduler of this process. Making it needs the database: its errors are the caller's."""
 
-    def __init__(self, carrier: Carrier, *, seat: Seat, pace: Pace | None = None, with_lease: bool = True) -> None:
-        """Contend for `seat`; without a lease there must be no second scheduler."""
+    def __init__(
+        self,
+        carrier: Carrier,
+        *,
+        seat: Seat,
+        pace: Pace | None = None,
+        with_lease: bool = True,
+        starts_system: bool = False,
+    ) -> None:
+        """Contend for `seat`; without a lease there must be no second scheduler.
+
+        With `starts_system` its first reign is a start of the system, whoever led before.
+        """
         with_lease = with_lease and not env().disable_leader_lock
         clock = _clock()
         # The first look may build the tables of sessions: seconds in which no lease should be held.
@@ -58,6 +69,7 @@ class Contender:
             seat=seat,
             pace=pace,
             revive=revive,
+            starts_system=starts_system,
         )
         self._renewer = Renewer(self.elector, env().lease_time)
         self._listener = _listener(seat, self.reign)

@@ -20,6 +20,7 @@ from django_celery_beat.models import PeriodicTask
 from thor.jobs import controls, events
 from thor.jobs.models import Entry
 from thor.jobs.schedule import UNREADABLE, is_in_window, is_paused, window_of
+from thor.timing.instants import LATEST
 from thor.timing.session import Session
 
 #: Windows are looked ahead this far for their next edge; nothing is lost by looking again then.
@@ -110,4 +111,5 @@ def _lines(market: str | None) -> Iterable[Entry]:
 def _edges(entry: Entry, at: datetime) -> Iterable[datetime]:
     window, sessions = window_of(entry)
     for span in window.spans(sessions, at, at + HORIZON):
-        yield from (edge for edge in (span.start, span.end) if edge > at)
+        # What is always open has no edge: its end is no instant that any clock could be asked about.
+        yield from (edge for edge in (span.start, span.end) if at < edge < LATEST)

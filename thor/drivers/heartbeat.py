@@ -74,7 +74,9 @@ class Heartbeat:
         self.bench, self.hands = Bench(), Inline()
         self.pace = Ticks(tempo, fast, slow)
         self.context = HeartbeatContext(logger, {BENCH: self.bench, HANDS: self.hands})
-        self.contender = Contender(self.bench, seat=HEARTBEAT, pace=self.pace, with_lease=with_lease)
+        self.contender = Contender(
+            self.bench, seat=HEARTBEAT, pace=self.pace, with_lease=with_lease, starts_system=True
+        )
         self.bench.clock = self.contender.reign.clock
         self._thread = threading.Thread(target=self._keep_time, name="thor-scheduler", daemon=True)
         self._failure: BaseException | None = None

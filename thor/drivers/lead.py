@@ -11,6 +11,7 @@ from thor.drivers.bells import Bells, Chore, Deaf
 from thor.drivers.carrier import Carrier
 from thor.drivers.dispatch import Dispatcher
 from thor.drivers.pace import Exact, Pace
+from thor.drivers.system_start import start_system
 from thor.drivers.timer import Timer
 from thor.drivers.timetable import Timetable
 from thor.jobs import controls, events
@@ -93,6 +94,7 @@ class Lead:
             *self._bells.chores,
         )
         self._take_hours(now)
+        start_system(reign, self._timetable.agenda.rows.values(), clock)
 
     def turn(self) -> None:
         """Do everything that is due now: first what is due to the instant, then what can wait a little."""

@@ -57,8 +57,12 @@ class Reign:
         seat: Seat = SCHEDULER,
         pace: Pace | None = None,
         revive: Callable[[], None] = lambda: None,
+        starts_system: bool = False,
     ) -> None:
-        """Contend through `elector` for `seat`; make way when `requests` say so; `revive` a Redis that is away."""
+        """Contend through `elector` for `seat`; make way when `requests` say so; `revive` a Redis that is away.
+
+        With `starts_system` the first reign of this loop is a start of the system, whoever led before.
+        """
         self.elector, self.carrier, self.clock, self.fixed = elector, carrier, clock, fixed
         self._seat, self._pace = seat, pace
         self.lead: Lead | None = None
@@ -70,6 +74,7 @@ class Reign:
         self._requests, self._asked = requests, Timer(ASKED)
         self._compared = Timer(COMPARED)
         self._revive, self._reviving = revive, Timer(REVIVED)
+        self._starts_system = starts_system
 
     def stop(self) -> None:
         """End after the batch in hand."""
@@ -160,7 +165,7 @@ class Reign:
         if not self.elector.campaign():
             return False
         try:
-            reign = term.raise_term(self.elector.identity, at=self.clock.wall(), seat=self._seat)
+            reign = self._raise_term()
             self.elector.database_answered()
             self.lead = self._lead(reign, self._standby.take())
             self._is_in_doubt = False
@@ -169,6 +174,17 @@ class Reign:
             raise
         events.emit("thor.lease.gained", term=reign.term, holder=self.elector.identity)
         return True
+
+    def _raise_term(self) -> term.Reign:
+        reign = term.raise_term(
+            self.elector.identity,
+            at=self.clock.wall(),
+            now=self.clock.now(),
+            seat=self._seat,
+            starts_system=self._starts_system,
+        )
+        self._starts_system = False
+        return reign
 
     def _begin_again(self, number: int) -> None:
         """Go on with this reign from what the database says, after it failed in the middle of a turn.

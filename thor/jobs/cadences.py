@@ -98,9 +98,14 @@ def _event_of(event: str, latitude: float, longitude: float, day: int) -> dateti
 
 
 def cadence_of(line: Any, spec: JobSpec | None = None) -> Cadence:
-    """Return how often a line is due; the row of a once-a-session job only carries it, the session is its cadence."""
+    """Return how often a line is due; the row of a once-a-session job only carries it, the session is its cadence.
+
+    What the environment pins is so whatever the row says: a schedule row may be shared, and edited for another's sake.
+    """
     if spec is not None and isinstance(spec.cadence, OncePerSession):
         return spec.cadence
+    if spec is not None and "cadence" in spec.pinned:
+        return _from(spec.cadence, line.start_time)
     if line.every is not None and line.period is not None:
         return _every(line.every, line.period, line.start_time)
     if line.minute is not None:
@@ -111,6 +116,10 @@ def cadence_of(line: Any, spec: JobSpec | None = None) -> Cadence:
     if line.event is None:
         raise NoSchedule
     return Solar(line.event, float(line.latitude), float(line.longitude))
+
+
+def _from(cadence: Cadence, start: datetime | None) -> Cadence:
+    return _every(cadence.size, "microseconds", start) if isinstance(cadence, Every) else cadence
 
 
 @lru_cache(maxsize=4096)

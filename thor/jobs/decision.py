@@ -25,7 +25,7 @@ from thor.errors import ThorError
 from thor.jobs import binary
 from thor.jobs.models import LIVE, Entry, Run, State
 from thor.leadership.models import Leader
-from thor.leadership.seat import SCHEDULER, Seat
+from thor.leadership.seat import SCHEDULER, Part, Seat
 
 
 class Deposed(ThorError):
@@ -135,7 +135,7 @@ _STATEMENT = f"""
 WITH reign AS (
     UPDATE leadership_leader
        SET decided_until = GREATEST(decided_until, %(until)b), published_seq = GREATEST(published_seq, %(published)b),
-           next_due_at = %(next_due)b
+           next_due_at = %(next_due)b, jobs_led_at = COALESCE(%(jobs_led)b, jobs_led_at)
      WHERE id = %(row)b AND term = %(term)b
     RETURNING term, set_config('synchronous_commit', 'off', true)
 ), one_off AS (
@@ -185,6 +185,7 @@ def _decide_on_postgresql(decision: Decision) -> list[Written]:
         "at": decision.at,
         "done": list(decision.done),
         "next_due": decision.next_due,
+        "jobs_led": decision.at if Part.JOBS in decision.seat.parts else None,
         **{name: list(values) for name, values in zip(_TYPES, columns, strict=True)},
     }
     rows = binary.execute(_STATEMENT, parameters)
@@ -211,6 +212,8 @@ def _marks(decision: Decision) -> dict[str, object]:
         "published_seq": Greatest("published_seq", decision.published_seq),
         "next_due_at": decision.next_due,
     }
+    if Part.JOBS in decision.seat.parts:
+        marks["jobs_led_at"] = decision.at
     if decision.until is not None:
         # Only one leader writes here, and its time never goes back: no need for a comparison, whose null would win.
         marks["decided_until"] = decision.until

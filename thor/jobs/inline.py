@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from types import FrameType
 from typing import Any
@@ -82,8 +82,8 @@ class Inline:
         finally:
             self._errand = None
 
-    def again(self) -> None:
-        """Let the run that is carried out come again: it waits in the ledger until it may begin."""
+    def again(self, wait: timedelta = timedelta(0)) -> None:
+        """Let the run that is carried out come again after `wait`: the ledger says when, and it waits there."""
         if self._errand is not None:
             outbox.put_back([self._errand.uid])
 

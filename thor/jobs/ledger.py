@@ -19,7 +19,7 @@ from typing import Any
 
 from django.db import IntegrityError, OperationalError
 from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, SmallIntegerField, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Concat, Left, Now
 
 from thor.errors import ThorError
 from thor.jobs import statements
@@ -37,6 +37,9 @@ CLAIM_SECONDS = 5.0
 #: A repeatable run that is lost this many times ends as lost: most likely its body kills the process.
 ATTEMPTS = 5
 LONGEST_TEXT = 4000
+LONGEST_REASON = 500
+#: The reason of a run that nobody began in time.
+DEADLINE = "deadline"
 #: The reason of a run that a back-fill opened again.
 BACKFILL = "back-fill"
 
@@ -102,14 +105,14 @@ def _refusal(uid: uuid.UUID, token: uuid.UUID) -> Taken | Refused:
     state, is_ours, is_late, is_paused, *taken = found
     if state == State.STARTED and is_ours:
         return tuple(taken)
-    if state == State.DUE and is_late and _end(uid, State.MISSED, "deadline", deadline_at__lte=Now()):
+    if state == State.DUE and is_late and _end(uid, State.MISSED, _too_late(), deadline_at__lte=Now()):
         return TooLate()
     if state == State.DUE and is_paused and _end(uid, State.SKIPPED, "paused"):
         return Paused()
     return AlreadyClaimed()
 
 
-def _end(uid: uuid.UUID, state: State, reason: str, **conditions: Any) -> bool:
+def _end(uid: uuid.UUID, state: State, reason: Any, **conditions: Any) -> bool:
     waiting = Run.objects.filter(uid=uid, state=State.DUE, **conditions)
     return bool(waiting.update(state=state, reason=reason, finished_at=Now()))
 
@@ -121,13 +124,18 @@ def skip(uid: uuid.UUID, reason: str) -> None:
 
 def leave_out(run: Claimed, reason: str) -> bool:
     """End a claimed run whose body was not called; return whether it was still ours to end."""
-    return _finish(run, state=State.SKIPPED, reason=_clean(reason)[:500])
+    return _finish(run, state=State.SKIPPED, reason=_clean(reason)[:LONGEST_REASON])
+
+
+def miss(run: Claimed, reason: str) -> bool:
+    """End a claimed run whose body was not called and that has no time left to wait in; return whether it was ours."""
+    return _finish(run, state=State.MISSED, reason=f"{DEADLINE}: {_clean(reason)}"[:LONGEST_REASON])
 
 
 def put_off(run: Claimed, reason: str, *, wait: timedelta) -> bool:
-    """Let a claimed run whose body was not called come again after `wait`; its deadline stays where it is."""
+    """Let a claimed run whose body was not called come again after `wait` on the wall; its deadline stays."""
     mine = Run.objects.filter(uid=run.uid, token=run.token, state=State.STARTED)
-    values = {"state": State.DUE, "lane": Lane.DIRECT, "token": None, "reason": _clean(reason)[:500]}
+    values = {"state": State.DUE, "lane": Lane.DIRECT, "token": None, "reason": _clean(reason)[:LONGEST_REASON]}
     # The body was not called, so this was no attempt.
     return bool(mine.update(**values, attempt=F("attempt") - 1, not_before=Now() + wait))
 
@@ -139,7 +147,7 @@ def succeed(run: Claimed, result: Any) -> bool:
 
 def fail(run: Claimed, reason: str, error: str) -> bool:
     """End the run with an error; return whether it was still ours to end."""
-    return _finish(run, state=State.FAILED, reason=_clean(reason)[:500], error=_clean(error)[-LONGEST_TEXT:])
+    return _finish(run, state=State.FAILED, reason=_clean(reason)[:LONGEST_REASON], error=_clean(error)[-LONGEST_TEXT:])
 
 
 def _finish(run: Claimed, **values: Any) -> bool:
@@ -166,7 +174,7 @@ def lose(uid: uuid.UUID, reason: str, *, worker: uuid.UUID, is_wanted: bool = Fa
     """
     started = Run.objects.filter(uid=uid, state=State.STARTED, worker=worker)
     if is_wanted:
-        return bool(started.update(state=State.LOST, reason=_clean(reason)[:500], finished_at=Now()))
+        return bool(started.update(state=State.LOST, reason=_clean(reason)[:LONGEST_REASON], finished_at=Now()))
     return bool(_lost(started, _clean(reason)))
 
 
@@ -175,7 +183,9 @@ def _lost(runs: Any, reason: str) -> int:
     again = Q(repeatable=True, attempt__lt=ATTEMPTS, deadline_at__gt=Now())
     changes = {
         "state": Case(When(again, then=Value(State.DUE)), default=Value(State.LOST)),
-        "reason": Case(When(again, then=Value(f"lost: {reason}"[:500])), default=Value(reason[:500])),
+        "reason": Case(
+            When(again, then=Value(f"lost: {reason}"[:LONGEST_REASON])), default=Value(reason[:LONGEST_REASON])
+        ),
         "lane": Case(When(again, then=Value(Lane.HELD)), default=F("lane"), output_field=SmallIntegerField()),
         "finished_at": Case(When(again, then=Value(None)), default=Now(), output_field=DateTimeField()),
     }
@@ -190,7 +200,13 @@ def _live() -> Any:
 def miss_overdue() -> int:
     """End what nobody claimed in time; return how many runs."""
     overdue = _live().filter(state=State.DUE, deadline_at__lt=Now() - timedelta(seconds=1))
-    return int(overdue.update(state=State.MISSED, reason="deadline", finished_at=Now()))
+    return int(overdue.update(state=State.MISSED, reason=_too_late(), finished_at=Now()))
+
+
+def _too_late() -> Case:
+    """Return the reason of a run whose deadline has passed: what it had waited for is still told."""
+    waited = Left(Concat(Value(f"{DEADLINE}: "), F("reason")), LONGEST_REASON)
+    return Case(When(reason="", then=Value(DEADLINE)), default=waited)
 
 
 def lose_silent() -> int:

@@ -20,7 +20,8 @@ from thor.failpoints import reach
 from thor.jobs import events, ledger, middleware, workers
 from thor.jobs.claim import HEADER, INLINE, Claimed, occurrence_of
 from thor.jobs.patience import patiently
-from thor.timing import Occurrence, OncePerSession, SystemClock
+from thor.leadership.clock import process_clock
+from thor.timing import Occurrence, OncePerSession, ReplayClock, SystemClock
 
 OVERLAP_WAIT = 0.5
 #: Seconds after which a run that comes once a session, and that middleware left out, tries again.
@@ -122,20 +123,20 @@ class LedgerTask(Task):
         if not is_requested and (spec is None or spec.overlap != "queue_one"):
             ledger.skip(uid, "overlap")
             return
-        self._come_again(OVERLAP_WAIT)
+        self._come_again(timedelta(seconds=OVERLAP_WAIT))
 
-    def _come_again(self, seconds: float) -> None:
-        """Send this very message once more, for a little later."""
+    def _come_again(self, wait: timedelta) -> None:
+        """Send this very message once more, for a little later on the wall."""
         inline = getattr(self.request, INLINE, None)
         if inline is not None:
-            inline.again()
+            inline.again(wait)
             return
         self.apply_async(
             args=tuple(self.request.args or ()),
             kwargs=dict(self.request.kwargs or {}),
             task_id=self.request.id,
             headers={HEADER: getattr(self.request, HEADER)},
-            countdown=seconds,
+            countdown=wait.total_seconds(),
             queue=str((self.request.delivery_info or {}).get("routing_key") or self.app.conf.task_default_queue),
         )
 
@@ -153,7 +154,7 @@ class LedgerTask(Task):
             raise Ignore  # another attempt has begun, or the run has ended: this one is stale
         inline = getattr(self.request, INLINE, None)
         if inline is not None:
-            inline.again()
+            inline.again(wait)
             raise Ignore
         return super().retry(*args, **{"expires": None, **options})
 
@@ -184,7 +185,7 @@ class LedgerTask(Task):
             self._reject(run, rejection)
             raise
         except middleware.LeftOut as refusal:
-            self._leave_out(run, str(refusal))
+            self._leave_out(run, str(refusal), refusal.wait)
             raise Ignore from None
         except Exception as error:
             text, reason = traceback.format_exc(), f"{type(error).__name__}: {error}"
@@ -194,14 +195,18 @@ class LedgerTask(Task):
         _report_stale(run, patiently(lambda: ledger.succeed(run, result)))
         return result
 
-    def _leave_out(self, run: Claimed, reason: str) -> None:
-        """End a run whose body was not called; what comes once a session tries again until its deadline."""
+    def _leave_out(self, run: Claimed, reason: str, wait: timedelta | None) -> None:
+        """End a run whose body is not to be called now; what comes once a session tries again until its deadline."""
         events.emit("thor.run.refused", **run.fields, reason=reason)
         spec = _job_names().get(self.name)
         if spec is None or not isinstance(spec.cadence, OncePerSession):
             _report_stale(run, patiently(lambda: ledger.leave_out(run, reason)))
-        elif patiently(lambda: ledger.put_off(run, reason, wait=timedelta(seconds=LEFT_OUT_WAIT))):
-            self._come_again(LEFT_OUT_WAIT)
+            return
+        until = _until_again(run, timedelta(seconds=LEFT_OUT_WAIT) if wait is None else wait)
+        if until is None:
+            _report_stale(run, patiently(lambda: ledger.miss(run, reason)))
+        elif patiently(lambda: ledger.put_off(run, reason, wait=until)):
+            self._come_again(until)
 
     def _reject(self, run: Claimed, rejection: Any) -> None:
         if rejection.requeue:
@@ -210,6 +215,17 @@ class LedgerTask(Task):
                 inline.again()
         else:
             patiently(lambda: ledger.fail(run, "rejected", str(rejection.reason)))
+
+
+def _until_again(run: Claimed, wait: timedelta) -> timedelta | None:
+    """Return how long a wait of business time lasts on the wall; nothing where a replay is over the deadline by then.
+
+    Elsewhere the next claim finds the deadline out, by the database's clock: this machine's may be wrong.
+    """
+    clock = process_clock()
+    if isinstance(clock, ReplayClock) and clock.now() + wait >= run.occurrence.deadline_at:
+        return None
+    return max(clock.on_wall(wait), timedelta(seconds=OVERLAP_WAIT))
 
 
 def _report_stale(run: Claimed, was_ours: bool | None) -> None:

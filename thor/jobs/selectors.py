@@ -74,6 +74,20 @@ def entry_board(at: datetime) -> list[EntryStatus]:
     return [_status(entry, found[entry.id], last.get(entry.id), at) for entry in entries if entry.id in found]
 
 
+def times_of(job: str, *, after: datetime, count: int) -> list[datetime]:
+    """Return the next `count` times at which a job is due, as the schedule is by now; fewer where there are no more.
+
+    Of a job on several markets it is the first line, by name; pauses do not count.
+    """
+    tasks = PeriodicTask.objects.filter(thor_entry__job=job, thor_entry__retired_at__isnull=True).order_by("name")
+    row = next((row for line in lines.read(tasks.values_list("pk", flat=True)[:1]) if (row := _row(line)[0])), None)
+    found: list[datetime] = []
+    while row and len(found) < count and (at := next_at(row.timed, after=after)):
+        found.append(at)
+        after = at
+    return found
+
+
 def _last_runs(entries: Iterable[Entry]) -> dict[object, Run]:
     newest = Run.objects.filter(entry=OuterRef("id")).order_by("-nominal_at", "-seq").values("seq")[:1]
     chosen = Entry.objects.filter(id__in=[entry.id for entry in entries]).annotate(last=Subquery(newest))

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -12,10 +12,15 @@ from typing import Any
 from thor.errors import ThorError
 from thor.jobs import middleware
 from thor.jobs.middleware.doubt import OnDoubt
+from thor.jobs.middleware.waits_for import can_be_asked
 from thor.timing import All, Always, Cadence, Cron, During, Every, Latest, OncePerSession, Skip, Window
 from thor.timing.entry import FIXED_TIME_GRACE
 
-ALSO_AT = frozenset({"session_end", "break_start"})
+#: At a start of the system a driver runs it, whatever market it belongs to, or none.
+SYSTEM_START = "system_start"
+ALSO_AT = frozenset({"session_end", "break_start", SYSTEM_START})
+#: What of a line the environment may pin.
+PINNABLE = frozenset({"cadence", "window"})
 LONGEST_TIME_LIMIT = timedelta(minutes=30)
 SHORTEST_TIME_LIMIT = timedelta(seconds=30)
 
@@ -38,7 +43,8 @@ class JobSpec:
 
     `markets` is "venues", "control", a tuple of market keys, or None for work that belongs to no market. Where the
     configuration decides about the tuple, which may be empty then, `where` says so to people. `jitter` spreads the
-    entries of the job: each is later than its cadence by a share of it, always the same.
+    entries of the job: each is later than its cadence by a share of it, always the same. `pinned` names the fields that
+    the environment decides, each with its variable (`thor.env.pins`): no edit of them counts while it is set.
     """
 
     name: str
@@ -55,6 +61,7 @@ class JobSpec:
     overlap: Overlap = Overlap.SKIP
     queue: str = "default"
     repeatable: bool = False
+    pinned: Mapping[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -84,6 +91,7 @@ def make_spec(name: str, body: Callable[..., Any], group: str, declared: dict[st
     if "cadence" not in values:
         raise BadJob(f"job {name!r} declares no cadence; write, for example, cadence=Every(seconds=10).")
     values["also_at"] = frozenset(values.get("also_at", ()))
+    values["pinned"] = _pinned(name, values.get("pinned", {}))
     values["overlap"] = _overlap(name, values.get("overlap", Overlap.SKIP))
     spec = JobSpec(name=name, body=body, group=group, options=options, **values)
     _refuse_what_cannot_be_kept(spec)
@@ -96,6 +104,15 @@ def _overlap(name: str, value: str) -> Overlap:
     except ValueError:
         allowed = ", ".join(Overlap)
         raise BadJob(f"job {name!r}: overlap={value!r} is not one of {allowed}.") from None
+
+
+def _pinned(name: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(one, str) and one for one in value.values()):
+        raise BadJob(f"job {name!r}: pinned={value!r} is no mapping of fields to variables; write pinned=pins(…).")
+    for unknown in value.keys() - PINNABLE:
+        allowed = ", ".join(sorted(PINNABLE))
+        raise BadJob(f"job {name!r}: {unknown!r} cannot be pinned; the fields are {allowed}.")
+    return dict(value)
 
 
 def _refuse_unknown_options(name: str, declared: dict[str, Any]) -> None:
@@ -112,7 +129,7 @@ def _refuse_what_cannot_be_kept(spec: JobSpec) -> None:
         raise BadJob(f"job {spec.name!r}: cadence must be Every, Cron or OncePerSession, not {spec.cadence!r}.")
     period = spec.cadence.period
     is_once = isinstance(spec.cadence, OncePerSession)
-    needs_market = isinstance(spec.window, During) or is_once or spec.also_at
+    needs_market = isinstance(spec.window, During) or is_once or spec.also_at - {SYSTEM_START}
     refusals = (
         (
             isinstance(spec.cadence, Every) and period is not None and period < timedelta(seconds=1),
@@ -134,8 +151,20 @@ def _refuse_what_cannot_be_kept(spec: JobSpec) -> None:
             f"on_doubt must be one of {', '.join(OnDoubt)}",
         ),
         ("on_doubt" in spec.options and spec.markets is None, "on_doubt is for jobs of markets; leave it out"),
+        (
+            "waits_for" in spec.options and not can_be_asked(spec.options["waits_for"]),
+            "waits_for must be a callable of one instant that returns why the body must wait, or nothing",
+        ),
+        (
+            "tries_again" in spec.options and not (is_once and _is_a_wait(spec.options["tries_again"])),
+            "tries_again is for what comes once a session: a timedelta of a second or more; leave it out",
+        ),
         (not spec.queue.isidentifier(), f"queue {spec.queue!r} is no name of a queue"),
     )
     for wrong, sentence in refusals:
         if wrong:
             raise BadJob(f"job {spec.name!r}: {sentence}.")
+
+
+def _is_a_wait(value: Any) -> bool:
+    return isinstance(value, timedelta) and value >= timedelta(seconds=1)

@@ -1,9 +1,11 @@
 """Make the rows of the schedule that declared jobs call for, and leave every other row alone.
 
 A row is ours as long as it says what the declaration last wrote there. What an operator has edited stays edited: the
-declaration may change, and the rest of the row follows it, but the edited part does not.
+declaration may change, and the rest of the row follows it, but the edited part does not. What the environment pins is
+no operator's to edit: it is written whatever the row says, and follows again once its variable is gone.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +17,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from thor.jobs import lines
 from thor.jobs.cadences import cadence_of
 from thor.jobs.models import Entry, SessionSchedule
-from thor.jobs.registry import owned
+from thor.jobs.registry import owned, specs
 from thor.jobs.spec import BadJob, JobSpec
 from thor.markets.models import Market
 from thor.timing import Cron, Every, OncePerSession
@@ -104,7 +106,7 @@ def _upsert(spec: JobSpec, market: str, at: datetime, report: Report) -> None:
     if entry is None or entry.task is None:
         _make(spec, market, at, declared, entry)
         report.made.append(entry_name(spec, market))
-    elif entry.retired_at is not None or entry.defaults != declared or _is_carried_by_an_interval(spec, entry.task):
+    elif entry.retired_at is not None or entry.defaults != declared or _strays(entry, entry.task, spec):
         _follow(entry, entry.task, spec, declared)
         report.changed.append(entry.name)
 
@@ -115,6 +117,30 @@ def _wake(spec: JobSpec, market: str, at: datetime, report: Report) -> None:
     is_asleep = entry is not None and entry.retired_at is not None and ASLEEP in entry.defaults
     if is_asleep or (entry is None and _jobs_lines().filter(job=spec.name).exists()):
         _upsert(spec, market, at, report)
+
+
+def restore_pinned(tasks: Iterable[PeriodicTask]) -> dict[str, str]:
+    """Give back the schedule of tasks whose cadence is pinned; return the variables that pin it, by name of the task.
+
+    For whoever edits a schedule row that such a task shares with others.
+    """
+    restored = {}
+    for task in tasks:
+        entry = Entry.objects.filter(task=task).first()
+        spec = specs().get(entry.job) if entry is not None else None
+        if spec is not None and "cadence" in spec.pinned:
+            _set_schedule(task, spec)
+            task.save()
+            restored[task.name] = spec.pinned["cadence"]
+    return restored
+
+
+def _strays(entry: Entry, task: PeriodicTask, spec: JobSpec) -> bool:
+    """Tell whether a row says something that is not its operator's to say."""
+    if "window" in spec.pinned and entry.window != spec.window.text():
+        return True
+    is_moved = "cadence" in spec.pinned and any(getattr(task, name) != row for name, row in _schedule(spec).items())
+    return is_moved or _is_carried_by_an_interval(spec, task)
 
 
 def _is_carried_by_an_interval(spec: JobSpec, task: PeriodicTask) -> bool:
@@ -145,19 +171,23 @@ def _make(spec: JobSpec, market: str, at: datetime, declared: dict[str, Any], en
 
 
 def _follow(entry: Entry, task: PeriodicTask, spec: JobSpec, declared: dict[str, Any]) -> None:
-    """Bring the parts that nobody edited up to the declaration."""
+    """Bring the parts that nobody edited, and those that are pinned, up to the declaration."""
     before = entry.defaults
     (line,) = lines.read([task.pk])
-    if cadence_of(line, spec).text() == before.get("cadence"):
-        for name, value in _schedule(spec).items():
-            setattr(task, name, value)
+    if "cadence" in spec.pinned or cadence_of(line, spec).text() == before.get("cadence"):
+        _set_schedule(task, spec)
     if task.queue == before.get("queue"):
         task.queue = spec.queue
-    if entry.window == before.get("window"):
+    if "window" in spec.pinned or entry.window == before.get("window"):
         entry.window = declared["window"]
     entry.defaults, entry.retired_at = declared, None
     task.save()
     entry.save()
+
+
+def _set_schedule(task: PeriodicTask, spec: JobSpec) -> None:
+    for name, row in _schedule(spec).items():
+        setattr(task, name, row)
 
 
 def _schedule(spec: JobSpec) -> dict[str, Any]:

@@ -6,13 +6,15 @@ from django.http import HttpRequest
 from thor.leadership.models import Leader
 from thor.leadership.seat import SCHEDULER, STACK
 
+_SHOWN = ("next_due_at", "jobs_led_at", "system_started_at", "is_start_owed")
+
 
 @admin.register(Leader)
 class LeaderAdmin(admin.ModelAdmin):
     """The rows of leadership, read-only: only a leader's own statements may change them."""
 
     list_display = ("seat", "term", "holder", "since", "decided_until", "published_seq")
-    readonly_fields = ("installation", *list_display, "parts", "jobs_until", "others_until")
+    readonly_fields = ("installation", *list_display, "parts", "jobs_until", "others_until", *_SHOWN)
 
     @admin.display(description="seat")
     def seat(self, row: Leader) -> str:

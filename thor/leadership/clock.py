@@ -66,8 +66,8 @@ def join_replay(client: redis.Redis, settings: Env) -> ReplayClock:
         raise LeaseUnreachable(f"Redis does not answer ({error}); a replay needs it, so check REDIS_URL.") from error
     if {name: found.get(name) for name in _parameters(settings)} != _parameters(settings):
         raise ReplayDiffers(
-            f"another replay, from {found.get('start')} at {found.get('speed')}×, is under way in this Redis; "
-            "stop it, or use another REDIS_URL or THOR_VAR_DIR."
+            f"another replay, from {found.get('start')} at {found.get('speed')}×, is under way in this Redis; stop it, "
+            "or use another REDIS_URL or THOR_VAR_DIR; if nothing of it runs any more, let go of it: manage.py down."
         )
     return ReplayClock(
         start=datetime.fromisoformat(found["start"]),
@@ -79,8 +79,12 @@ def join_replay(client: redis.Redis, settings: Env) -> ReplayClock:
 
 
 def forget_replay(client: redis.Redis) -> None:
-    """Forget the replay of this Redis, so that the next process to come begins anew."""
-    client.delete(REPLAY_KEY)
+    """Forget the replay of this Redis, so that the next question for the time, here or elsewhere, begins anew."""
+    try:
+        client.delete(REPLAY_KEY)
+    except redis.exceptions.RedisError as error:
+        raise LeaseUnreachable(f"Redis does not answer ({error}), so its replay stays; check REDIS_URL.") from error
+    _configured_clock.cache_clear()
 
 
 def _parameters(settings: Env) -> dict[str, object]:

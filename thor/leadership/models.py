@@ -12,7 +12,8 @@ class Leader(models.Model):
     """Who leads from a seat: the term, how far time has been decided, and how far decisions have been published.
 
     `parts` are what the newest reign decides; `jobs_until` and `others_until` how far each part was decided by the
-    reigns before it. The installation is told by the first row.
+    reigns before it. `system_started_at` is business time, `jobs_led_at` the wall's (`thor.leadership.start`). The
+    installation is told by the first row.
     """
 
     installation = models.UUIDField(default=uuid.uuid4, editable=False)
@@ -25,6 +26,9 @@ class Leader(models.Model):
     parts = models.CharField(max_length=40, default="jobs others", help_text="The lines that the newest reign decides")
     jobs_until = models.DateTimeField(null=True)
     others_until = models.DateTimeField(null=True)
+    jobs_led_at = models.DateTimeField(null=True, help_text="When a reign over jobs raised the term or decided last")
+    system_started_at = models.DateTimeField(null=True, help_text="When a reign began after nobody had led")
+    is_start_owed = models.BooleanField(default=False, help_text="The runs of that start are still to be written")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id__in=(1, 2)), name="leadership_leader_is_a_seat")]

@@ -73,6 +73,10 @@ class OffsetClock:
         """Return `at` itself."""
         return at
 
+    def on_wall(self, span: timedelta) -> timedelta:
+        """Return `span` itself."""
+        return span
+
     def _settle(self, low: float, high: float, slack: float) -> None:
         assert self._doubted is not None  # noqa: S101  (the caller asked)
         if low - slack <= self._doubted <= high + slack:

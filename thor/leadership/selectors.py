@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import Max
+
 from thor.connections import redis_client
 from thor.env import env
 from thor.leadership.lease import LeaseUnreachable, RedisLease
@@ -68,6 +70,15 @@ def leader_status(seat: Seat | None = None) -> LeaderStatus:
     holder = holding.holder if holding else row.holder
     held = holding is not None
     return LeaderStatus(holder, row.term, row.since, row.decided_until, held, age, problem, row.next_due_at)
+
+
+def system_started_at() -> datetime | None:
+    """Return when the system started last, in business time: after five minutes without a leader, or as it was told.
+
+    Nothing where nobody has ever led Thor's jobs. A run of that start has this very instant as its nominal time.
+    """
+    started: datetime | None = Leader.objects.aggregate(at=Max("system_started_at"))["at"]
+    return started
 
 
 def seats_in_use() -> tuple[Seat, ...]:

@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from thor.marketdata import closes, daily_store, waiting
-from thor.marketdata.models import DailyBar, Instrument
+from thor.marketdata.feeds.choice import SIMULATED
+from thor.marketdata.models import Bar, DailyBar, Instrument
 from thor.markets.registry import UnknownMarket
 from thor.markets.sessions import sessions_of
 from thor.markets.store import CalendarUnavailable
@@ -67,6 +68,7 @@ def _roll(instruments: Sequence[Instrument], session: Session) -> int:
     before = closes.closes_of_days(instruments, session.date)
     floats = {key: float(price) for key, price in before.items()}
     done = session_figures(instruments, floats, session.open, session.close)
+    simulated = _simulated(instruments, session)
     return daily_store.store_days(
         (
             {
@@ -77,9 +79,17 @@ def _roll(instruments: Sequence[Instrument], session: Session) -> int:
                 "low": one.low,
                 "close": one.close,
                 "volume": one.volume,
-                "origin": DailyBar.Origin.ROLLED,
+                "origin": DailyBar.Origin.SIMULATED if key in simulated else DailyBar.Origin.ROLLED,
             }
             for key, one in done.items()
         ),
         unless=_ANY,
     )
+
+
+def _simulated(instruments: Sequence[Instrument], session: Session) -> set[int]:
+    """Return the keys of those of which any minute of the session is simulated."""
+    minutes = Bar.objects.filter(
+        instrument__in=instruments, start_at__gte=session.open, start_at__lt=session.close, source=SIMULATED
+    )
+    return set(minutes.order_by().values_list("instrument_id", flat=True).distinct())

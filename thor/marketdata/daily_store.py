@@ -1,4 +1,4 @@
-"""Bring trading days and splits from files into the database: all of them, or none.
+"""Bring trading days and splits, from files or from elsewhere, into the database: all of them, or none.
 
 Files are read twice. The first reading refuses whatever is wrong before a row is written; the second writes, one
 transaction a file. Importing the same files again changes nothing.
@@ -39,6 +39,22 @@ def import_splits(paths: Sequence[Path], *, symbol: str = "") -> dict[str, int]:
     """Store the splits of files; return rows (read) and changed. Raises `UnreadableDays`."""
     rows = {path: lambda path=path: daily.read_splits(path, symbol) for path in paths}  # type: ignore[misc]
     return _import(rows, _store_splits, add=False, venue="")
+
+
+def import_rows(days: Sequence[DayRow], splits: Sequence[SplitRow], *, add: bool, venue: str) -> dict[str, int]:
+    """Store days and the splits of their symbols together; return changed, splits (changed) and added (instruments).
+
+    Raises `UnreadableDays` where a symbol is no instrument and none may be added.
+    """
+    symbols = {row.symbol for row in days}
+    try:
+        with transaction.atomic():
+            instruments, added = _instruments(symbols, add=add, venue=venue)
+            changed = _store_days(days, instruments)
+            split = _store_splits([row for row in splits if row.symbol in symbols], instruments)
+    finally:
+        daily_version.change()
+    return {"changed": changed, "splits": split, "added": added}
 
 
 def store_days(rows: Iterable[dict[str, Any]], *, unless: str = _SAME) -> int:

@@ -23,7 +23,7 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 #: An instrument a row, its days as the bytes of one record after the other.
 _RECORDS: Final = """
 SELECT instrument_id, string_agg(date_send(date) || float8send(open::float8) || float8send(high::float8)
-       || float8send(low::float8) || float8send(close::float8) || boolsend(origin = %s), ''::bytea)
+       || float8send(low::float8) || float8send(close::float8) || boolsend(origin <> %s), ''::bytea)
 FROM marketdata_dailybar WHERE instrument_id = ANY (%s) AND date < %s GROUP BY instrument_id
 """
 #: Such a record; PostgreSQL counts dates from the year 2000 on. No column of a day may be empty.
@@ -53,7 +53,7 @@ def days_of(instruments: Sequence[int], before: date) -> NDArray[Any]:
 def sent_days(instruments: Sequence[int], before: date) -> NDArray[Any]:
     """Return the days as PostgreSQL sends records of them; a million rows were seven million Python objects."""
     with connection.cursor() as cursor:
-        cursor.execute(_RECORDS, [DailyBar.Origin.ROLLED.value, list(instruments), before])
+        cursor.execute(_RECORDS, [DailyBar.Origin.IMPORTED.value, list(instruments), before])
         found = cursor.fetchall()
     sent = np.frombuffer(b"".join(records for _, records in found), _SENT)
     days = np.empty(len(sent), DAY)
@@ -80,7 +80,7 @@ def selected_days(instruments: Sequence[int], before: date) -> NDArray[Any]:
         days["date"] = np.array(on, "datetime64[D]").astype(np.int64) + _EPOCH
         for name, column in zip(("open", "high", "low", "close"), figures, strict=True):
             days[name] = column
-        days["cleaned"] = np.array(origin) == DailyBar.Origin.ROLLED.value
+        days["cleaned"] = np.array(origin) != DailyBar.Origin.IMPORTED.value
     return days
 
 

@@ -55,7 +55,16 @@ def ask_clocks(*, clock: Clock, pause: Pause = time.sleep) -> dict[str, Standing
         at, sentence = clock.now(), str(error)
         return {row.key: _write_failure(row, sentence, at) for row in rows}
     at = clock.now()
-    return {row.key: _write_answer(row, answer, at) for row in rows}
+    written = {row.key: _write_answer(row, answer, at) for row in rows}
+    failures = max(failed for _, failed in written.values())
+    if failures:
+        log.info(clock_recovered(failures))
+    return {key: found for key, (found, _) in written.items()}
+
+
+def clock_recovered(failures: int) -> str:
+    """Word, as `scheduler.log` has it, that the one clock answers again, for however many markets go by it."""
+    return f"Market clock recovered after {failures} failures"
 
 
 def _ask(clock: Clock, pause: Pause) -> ClockAnswer:
@@ -79,7 +88,8 @@ def _believable(answer: ClockAnswer, at: datetime) -> ClockAnswer:
     return answer
 
 
-def _write_answer(row: Market, answer: ClockAnswer, at: datetime) -> Standing:
+def _write_answer(row: Market, answer: ClockAnswer, at: datetime) -> tuple[Standing, int]:
+    """Write an answer down; return where the market stands, and how often asking had failed since the last one."""
     with transaction.atomic():
         reading = _locked(row, at)
         failures, before = reading.failures, reading.error
@@ -95,7 +105,7 @@ def _write_answer(row: Market, answer: ClockAnswer, at: datetime) -> Standing:
         log.warning("thor.market.clock_back: %s: the broker's clock answers again after %d failures", row.key, failures)
     if reading.error and reading.error != before:
         log.error("thor.market.clock_disagrees: %s: %s; it counts as closed for entries", row.key, reading.error)
-    return standing
+    return standing, failures
 
 
 def _write_failure(row: Market, sentence: str, at: datetime) -> Standing:

@@ -5,7 +5,7 @@ import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from thor.env import env
+from thor.env import PAPER_URL, env
 from thor.markets.sessions import sessions_of_calendar
 from thor.timing import Session, SystemClock
 
@@ -17,7 +17,7 @@ AFTER_CLOSE = timedelta(hours=1)
 #: Half days are passed over: a demo should show a whole one.
 WHOLE_DAY = timedelta(hours=6)
 #: What an earlier demo left, apart from the secrets: a day can only be run once in one ledger.
-LEFTOVERS = ("thor.sqlite3", "thor.sqlite3-wal", "thor.sqlite3-shm", "valkey")
+LEFTOVERS = ("thor.sqlite3", "thor.sqlite3-wal", "thor.sqlite3-shm", "valkey", "logs", "state")
 
 
 def folder() -> Path:
@@ -47,7 +47,7 @@ def first_session_after(at: datetime) -> Session:
 
 
 def clear() -> None:
-    """Remove the database and the Redis data of an earlier demo."""
+    """Remove the database, the Redis data and the logs of an earlier demo."""
     for name in LEFTOVERS:
         path = folder() / name
         if path.is_dir():
@@ -60,10 +60,18 @@ def surroundings(start: datetime) -> dict[str, str]:
     """Return the environment of the demo: this one's, with clock, database and Redis of its own."""
     return {
         **os.environ,
+        "THOR_FEED": "replay" if env().feed == "replay" else "simulated",
         "THOR_CLOCK": "replay",
         "THOR_REPLAY_START": start.isoformat(),
         "THOR_VAR_DIR": str(folder()),
         "DATABASE_URL": f"sqlite:///{folder() / 'thor.sqlite3'}",
         "REDIS_URL": "embedded",
         "THOR_BROKER_URL": "embedded",
+        "APCA_API_BASE_URL": PAPER_URL,
+        **on_paper(folder()),
     }
+
+
+def on_paper(place: Path) -> dict[str, str]:
+    """Return the variables with which trading is on paper, and keeps its files in a place of its own."""
+    return {"THOR_BROKER": "paper", "THOR_SCOPE": "paper_paper_swing_us", "BASE_DIR": str(place)}

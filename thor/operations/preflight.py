@@ -5,8 +5,11 @@ status 2; nothing has been lost by then either.
 """
 
 import errno
+import logging
 import os
 import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import redis
@@ -21,6 +24,11 @@ from thor.env import env
 from thor.errors import BadConfiguration
 from thor.flower import refuse_open_flower
 
+if TYPE_CHECKING:
+    from thor.trading.preflight import Check
+
+log = logging.getLogger(__name__)
+
 
 def check() -> None:
     """Raise `BadConfiguration` for the first thing that stands in the way."""
@@ -32,6 +40,60 @@ def check() -> None:
         check_redis()
     if env().broker_url:
         check_broker()
+    check_trading()
+
+
+def check_trading() -> None:
+    """Require what every scheduler and every worker needs for trading: its folders, its market, its account.
+
+    The programs of `up` do not ask for the account again: one that is blocked later stops trading, by reconciliation,
+    and must not stop market data with it when a worker is started anew.
+    """
+    from thor.trading.checks import unusable_folder, unusable_market
+
+    if sentence := unusable_folder() or unusable_market():
+        raise BadConfiguration(sentence)
+    if not env().account_asked:
+        check_account()
+
+
+def check_account() -> None:
+    """Require that an account at Alpaca takes its keys and is not blocked.
+
+    Alpaca's silence is a warning: it may be over in a second, and nothing is ordered before a reconciliation has had
+    its answer. The embedded account cannot be blocked, and is not asked.
+    """
+    if env().broker != "alpaca":
+        return
+    from thor.trading.brokers.choice import broker
+    from thor.trading.preflight import Level
+    from thor.trading.preflight import check_broker as ask_broker
+
+    found = ask_broker(broker(), unreachable=Level.WARNING)
+    if found.is_failure:
+        raise BadConfiguration(found.sentence)
+    if not found.ok:
+        log.warning("%s", found.sentence)
+
+
+def check_house() -> "list[Check]":
+    """Return what every check of this machine found but that of ports, which whatever runs now may hold."""
+    wanted: dict[str, Callable[[], None]] = {"folder": check_folder, "database": check_database}
+    if env().redis_url:
+        wanted["redis"] = check_redis
+    if env().broker_url:
+        wanted["celery broker"] = check_broker
+    return [_seen(name, check) for name, check in wanted.items()]
+
+
+def _seen(name: str, check: Callable[[], None]) -> "Check":
+    from thor.trading.preflight import Check, Level
+
+    try:
+        check()
+    except BadConfiguration as error:
+        return Check(name, False, Level.ERROR, str(error))
+    return Check(name, True, Level.ERROR, "it can be used")
 
 
 def check_folder() -> None:

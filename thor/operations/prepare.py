@@ -11,7 +11,8 @@ from django.core.management import call_command, get_commands
 from django.db import DatabaseError, connections
 
 from thor.env import env
-from thor.errors import ThorError
+from thor.errors import BadConfiguration, ThorError
+from thor.leadership.clock import process_clock
 from thor.markets.box import BOXED_CALENDARS
 from thor.markets.sessions import sessions_of_calendar
 from thor.markets.table import SessionTable
@@ -29,15 +30,25 @@ def prepare() -> str | None:
     try:
         calendars = read_calendars()
         call_command("migrate", interactive=False, verbosity=0)
+        require_market()
         if "sync_jobs" in get_commands():
             call_command("sync_jobs", verbosity=0, stdout=io.StringIO())
         call_command("collectstatic", interactive=False, verbosity=0)
         calendars.result()
+        give_days()
         return make_admin()
     except (DatabaseError, OSError) as error:
         raise NotPrepared(f"the installation cannot be prepared: {error}") from error
     finally:
         connections.close_all()
+
+
+def require_market() -> None:
+    """Require the market of the trading jobs, of which nobody could tell anything before there were tables."""
+    from thor.trading.checks import unusable_market
+
+    if sentence := unusable_market():
+        raise BadConfiguration(sentence)
 
 
 def read_calendars() -> "Future[SessionTable]":
@@ -47,6 +58,13 @@ def read_calendars() -> "Future[SessionTable]":
         return executor.submit(sessions_of_calendar, BOXED_CALENDARS[0])
     finally:
         executor.shutdown(wait=False)
+
+
+def give_days() -> None:
+    """Give simulated shares a past, without which nothing could be said of them before a year has gone by."""
+    from thor.marketdata.feeds.simulated_days import give_history  # here, since it brings NumPy with it
+
+    give_history(before=process_clock().now())
 
 
 def make_admin() -> str | None:

@@ -69,7 +69,7 @@ def surroundings() -> dict[str, str]:
     The address of the embedded server is given as REDIS_URL: a program that starts while the server is down
     must wait for the supervised one and not start a server of its own.
     """
-    said = {"THOR_VAR_DIR": str(env().var_dir.absolute()), "PYTHONUNBUFFERED": "1"}
+    said = {"THOR_VAR_DIR": str(env().var_dir.absolute()), "PYTHONUNBUFFERED": "1", "THOR_ACCOUNT_ASKED": "1"}
     if not env().redis_url:
         said["REDIS_URL"] = embedded.url()
     if _stack():

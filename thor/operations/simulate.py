@@ -33,18 +33,24 @@ from thor.jobs.forecast import BadQuestion, Forecast, day_of, forecast
 from thor.jobs.protocol import JobRegistry
 from thor.jobs.sync import sync_jobs
 from thor.leadership.clock import live_by
+from thor.marketdata.feeds.choice import SIMULATED_PAST
 from thor.marketdata.feeds.port import Feed, FeedRequest
 from thor.marketdata.feeds.registry import open_feeds
+from thor.marketdata.feeds.simulated_days import store_simulated_days
 from thor.marketdata.selectors.instruments import known_aliases, traded
 from thor.markets import registry
 from thor.markets.models import Market
+from thor.operations.demo import on_paper
 from thor.operations.management.commands.run_heartbeat import load_jobs
 from thor.operations.simulation import WARM_UP, Simulation, name_entries
 from thor.timing import SteppedClock
 from thor.timing.instants import MICROSECOND
 
 #: What is kept of the configuration: which jobs there are, hours that people corrected, recordings.
-KEPT = ("THOR_JOBS", "THOR_IMPORTS", "THOR_MARKET_OVERRIDES", "THOR_FEED_SILENCE", "SCHEDULER_TICK_SECONDS")
+KEPT = (
+    "THOR_JOBS", "THOR_IMPORTS", "THOR_MARKET_OVERRIDES", "THOR_FEED_SILENCE",
+    "THOR_TRADING_MARKET", "THOR_UNIVERSE", "THOR_STRATEGIES",
+)  # fmt: skip
 #: Addresses that nobody answers: a simulation asks no broker.
 NOWHERE = "http://127.0.0.1:9"
 IN_MEMORY = "sqlite://:memory:"
@@ -86,6 +92,7 @@ def surroundings(folder: Path, *, files: str, verbose: bool) -> dict[str, str]:
         **({"THOR_REPLAY_FILES": files} if files else {}),
         "THOR_LOG_LEVEL": "info" if verbose else "error",
         "THOR_DEBUG": "0",
+        **on_paper(folder),
         "APCA_API_BASE_URL": NOWHERE,
         "THOR_ALPACA_DATA_URL": NOWHERE,
     }
@@ -169,9 +176,17 @@ def prepare(wanted: Wanted, stop: threading.Event) -> Prepared:
     with live_by(clock):
         load_jobs(jobs)
         sync_jobs(at=clock.now() - MICROSECOND)
+        if not env().replay_files:
+            give_days(clock.now(), wanted.seed)
         name_entries()
         simulation = Simulation(clock, start, end, jobs, feeds(wanted.seed), stop=stop)
         return Prepared(simulation, forecast(wanted.day, zone=zone))
+
+
+def give_days(before: datetime, seed: int) -> None:
+    """Give simulated shares the days that their feed would have had until the simulation begins."""
+    for venue in SIMULATED_PAST:
+        store_simulated_days(venue, before=before, seed=seed)
 
 
 def leave_only(key: str) -> None:

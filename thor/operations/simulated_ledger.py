@@ -13,9 +13,14 @@ from rich.text import Text
 from thor.jobs.forecast import Forecast, Series
 from thor.jobs.models import Run, State
 from thor.marketdata.models import Bar, Capture, SessionCapture, VwapSample
+from thor.trading.models import Fill, Order, Trade
 
 #: The columns of a person's table: what ended otherwise is rare, and shown where there is any.
 SHOWN = (State.SUCCEEDED, State.FAILED, State.SKIPPED, State.MISSED)
+
+
+#: What is counted of what was stored.
+STORED = ("bars", "samples", "sessions", "captures", "orders", "fills", "trades")
 
 
 @dataclass(slots=True)
@@ -51,6 +56,9 @@ class Summary:
     samples: int
     sessions: int
     captures: int
+    orders: int
+    fills: int
+    trades: int
 
     @property
     def runs(self) -> int:
@@ -73,6 +81,7 @@ class Summary:
             f"{self.occurrences:,} occurrences of {self.planned:,} planned, in {self.runs:,} runs.",
             f"Stored: {self.bars:,} bars, {self.samples:,} samples, {self.captures:,} captures of "
             f"{self.sessions:,} sessions.",
+            f"Traded on paper: {self.orders:,} orders, {self.fills:,} fills, {self.trades:,} finished trades.",
         )
 
     def plain(self) -> dict[str, Any]:
@@ -81,7 +90,7 @@ class Summary:
             {**asdict(one), "first_at": _iso(one.first_at), "last_at": _iso(one.last_at)} for one in self.entries
         ]
         totals = {name: getattr(self, name) for name in ("planned", "occurrences", "runs")}
-        stored = {name: getattr(self, name) for name in ("bars", "samples", "sessions", "captures")}
+        stored = {name: getattr(self, name) for name in STORED}
         return {**totals, **stored, "entries": entries}
 
 
@@ -98,6 +107,9 @@ def summary(planned: Forecast, start: datetime, end: datetime) -> Summary:
         samples=VwapSample.objects.filter(minute_at__gt=start, minute_at__lte=end).count(),
         sessions=SessionCapture.objects.count(),
         captures=Capture.objects.count(),
+        orders=Order.objects.count(),
+        fills=Fill.objects.count(),
+        trades=Trade.objects.count(),
     )
 
 

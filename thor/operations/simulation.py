@@ -21,10 +21,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from django.db.models.functions import Now
+
 from thor.connections import redis_client
 from thor.drivers.bench import Bench
 from thor.drivers.lead import Lead
-from thor.jobs.inline import Inline
 from thor.jobs.models import Entry, Run, State
 from thor.jobs.protocol import BENCH, HANDS, HeartbeatContext, JobRegistry
 from thor.leadership import term
@@ -32,6 +33,7 @@ from thor.marketdata.feedloop import begin
 from thor.marketdata.feeds.port import Feed
 from thor.marketdata.publisher import Publisher
 from thor.marketdata.upkeep import Upkeep
+from thor.operations.hands import VirtualHands
 from thor.timing import SteppedClock, micros
 from thor.timing.instants import MICROSECOND
 
@@ -41,7 +43,7 @@ logger = logging.getLogger(__name__)
 WARM_UP = timedelta(minutes=10)
 #: What the feed process does beside publishing, it does once a second; here once in so long of data time.
 UPKEEP = timedelta(seconds=10)
-#: Seconds of the wall for which runs that put themselves off are waited for at the end.
+#: Seconds of the wall for which runs that were asked for again are waited for at the end.
 DRAIN = 30.0
 
 Report = Callable[[datetime], None]
@@ -70,17 +72,19 @@ class Simulation:
 
     def run(self, report: Report = lambda at: None) -> None:
         """Go through the time from the clock's present to the end, or until `stop` is set."""
-        desk = Desk()
-        context = HeartbeatContext(logger, {BENCH: desk, HANDS: Inline("simulation")}, stop_event=self.stop)
+        desk, hands = Desk(), VirtualHands("simulation", self.clock)
+        context = HeartbeatContext(logger, {BENCH: desk, HANDS: hands}, stop_event=self.stop)
         publishers = self._publishers()
         upkeep = Upkeep(publishers, self.clock)
         upkeep.load()
         self._publish(publishers)
-        reign = term.raise_term("simulation", at=self.clock.wall())
+        reign = term.raise_term("simulation", at=self.clock.wall(), now=self.clock.now(), starts_system=True)
         lead = Lead(reign, carrier=desk, clock=self.clock)
         cared_at, began = self.clock.now(), time.monotonic()
-        for at in self._steps(lead):
+        for at in self._steps(lead, hands):
             self.clock.step(at)
+            if hands.release():
+                lead.announce()
             self._keep_pace(began)
             self._publish(publishers)
             lead.turn()
@@ -95,13 +99,13 @@ class Simulation:
             publisher.stop()
         desk.close()
 
-    def _steps(self, lead: Lead) -> Iterator[datetime]:
-        """Yield each next instant: a tick, a bell, an edge, the last moment before the day and the last of it."""
+    def _steps(self, lead: Lead, hands: VirtualHands) -> Iterator[datetime]:
+        """Yield each next instant: a tick, a bell, an edge, what comes again, the last moment before and of the day."""
         while not self.stop.is_set():
             now = self.clock.now()
             last = (self.start if now < self.start - MICROSECOND else self.end) - MICROSECOND
             tick = self.start + ((now - self.start) // self.clock.tick + 1) * self.clock.tick
-            yield min([tick, last, *(bell for bell in lead.bells if bell > now)])
+            yield min([tick, last, *(at for at in (*lead.bells, *hands.instants) if at > now)])
             if self.clock.now() >= self.end - MICROSECOND:
                 return
 
@@ -124,9 +128,9 @@ class Simulation:
             self.stop.wait(max(0.0, due - time.monotonic()))
 
     def _drain(self, lead: Lead, context: HeartbeatContext) -> None:
-        """Let what waits in the ledger run: a body that put itself off, or was asked for again."""
-        until = time.monotonic() + DRAIN
-        while not self.stop.is_set() and time.monotonic() < until and Run.objects.filter(state=State.DUE).exists():
+        """Let what waits in the ledger run: a body that was asked for again. What is put off beyond the end waits."""
+        until, ready = time.monotonic() + DRAIN, Run.objects.filter(state=State.DUE).exclude(not_before__gt=Now())
+        while not self.stop.is_set() and time.monotonic() < until and ready.exists():
             lead.turn()
             self.registry.run_pending(context)
             self.stop.wait(0.1)

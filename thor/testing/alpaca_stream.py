@@ -44,6 +44,8 @@ class AlpacaStream:
         self.key, self.secret = key, secret
         #: The code with which keys are refused (402: wrong, 406: a connection too many), or None to accept them.
         self.refuse: int | None = None
+        #: How many symbols of a kind a connection may subscribe to, or None for any number.
+        self.most: int | None = None
         #: Accept connections and say nothing at all to them, not even that they are connected.
         self.mute = False
         #: When each connection came, by the monotonic clock, and what each has subscribed to.
@@ -155,6 +157,9 @@ class AlpacaStream:
 
     async def _subscribe(self, connection: ServerConnection, message: Message) -> None:
         told = {name: message.get(name, []) for name in ("trades", "quotes", "bars")}
+        if self.most is not None and max(map(len, told.values())) > self.most:
+            await connection.send(msgpack.packb([{"T": "error", "code": 405, "msg": "symbol limit exceeded"}]))
+            return
         await connection.send(msgpack.packb([{"T": "subscription", **told}]))
         self._listening.add(connection)
         self.subscriptions.append(told)

@@ -26,6 +26,7 @@ from thor.trading.brokers.port import (
     BrokerOrder,
     BrokerPosition,
     BrokerUnreachable,
+    OpenOrders,
     OrderRequest,
     Outcome,
     Rejected,
@@ -81,6 +82,15 @@ class InMemoryBroker:
         """Fill so much of an order at a price, whatever the quotes say."""
         self._book(self._orders[client_order_id], Decimal(quantity), Decimal(price))
 
+    def take_back(self, client_order_id: str, quantity: Decimal | str) -> None:
+        """Take so much of the last fill of an order back, as an exchange that busts a trade does."""
+        order = self._orders[client_order_id]
+        place, fill = [one for one in enumerate(self._fills) if one[1].order_id == order.id][-1]
+        less = Decimal(quantity)
+        self._fills[place] = replace(fill, quantity=fill.quantity - less)
+        self._cash += less * fill.price if order.side is Side.BUY else -less * fill.price
+        self._change(order, filled_quantity=order.filled_quantity - less)
+
     def end(self, client_order_id: str, standing: Standing, reason: str = "", status: str = "") -> None:
         """Let an order expire, be cancelled or be rejected after it was accepted."""
         self._change(self._orders[client_order_id], standing=standing, status=status or standing.value, reason=reason)
@@ -134,13 +144,12 @@ class InMemoryBroker:
     def positions(self) -> Sequence[BrokerPosition]:
         """Return everything that the account holds."""
         self._reach()
-        found = (self._position(symbol) for symbol in sorted({fill.symbol for fill in self._fills}))
-        return [one for one in found if one.quantity]
+        return [one for one in map(self._position, sorted({fill.symbol for fill in self._fills})) if one.quantity]
 
-    def open_orders(self) -> Sequence[BrokerOrder]:
+    def open_orders(self) -> OpenOrders:
         """Return every order that is not final."""
         self._reach()
-        return self._open()
+        return OpenOrders(self._open())
 
     def order(self, client_order_id: str) -> BrokerOrder | None:
         """Return an order by our id."""

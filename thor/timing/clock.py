@@ -20,6 +20,9 @@ class Clock(Protocol):
     def wall_of(self, at: datetime) -> datetime:
         """Say when the business instant `at` happens on the wall."""
 
+    def on_wall(self, span: timedelta) -> timedelta:
+        """Say how long a span of business time lasts on the wall."""
+
 
 class SystemClock:
     """Tell the machine's own time: business time is real time."""
@@ -35,6 +38,10 @@ class SystemClock:
     def wall_of(self, at: datetime) -> datetime:
         """Return `at` itself."""
         return at
+
+    def on_wall(self, span: timedelta) -> timedelta:
+        """Return `span` itself."""
+        return span
 
 
 class ManualClock:
@@ -54,6 +61,10 @@ class ManualClock:
     def wall_of(self, at: datetime) -> datetime:
         """Return `at` itself."""
         return at
+
+    def on_wall(self, span: timedelta) -> timedelta:
+        """Return `span` itself."""
+        return span
 
     def advance(self, delta: timedelta) -> datetime:
         """Move the clock by `delta` and return the new time."""
@@ -101,7 +112,11 @@ class ReplayClock:
 
     def wall_of(self, at: datetime) -> datetime:
         """Say when the business instant `at` happens on the wall."""
-        return self.wall_origin + (at - self.start) / self.speed
+        return self.wall_origin + self.on_wall(at - self.start)
+
+    def on_wall(self, span: timedelta) -> timedelta:
+        """Say how long a span of business time lasts on the wall."""
+        return span / self.speed
 
     def next_tick(self, wall: datetime) -> datetime:
         """Return the first wall tick strictly after `wall`; ticks are multiples of `tick` from the origin."""

@@ -242,7 +242,7 @@ def back_to_normal(history: History) -> Iterator[str]:
         since = overload.end + RECOVERY
         when = f"{RECOVERY:.0f} s after the overload until {overload.end:.0f}"
         rows = [row for row in history.rows if row.entry in steady and since <= row.nominal_at < since + WATCHED]
-        missed = sum(row.count for row in rows if (row.state, row.reason) == ("missed", "deadline"))
+        missed = sum(row.count for row in rows if row.state == "missed" and row.reason.startswith("deadline"))
         late = [starts[row.uid] - row.nominal_at for row in rows if row.uid in starts]
         if missed > STILL_MISSED * sum(row.count for row in rows):
             yield f"{missed} of {len(rows)} runs are missed {when}"

@@ -212,7 +212,8 @@ def test_an_early_close_entered_at_noon_moves_the_windows_of_the_day(bell: World
     bell.turn()
 
     early = NOON + timedelta(hours=5)  # 13:00 in New York, and four hours of the extended day
-    assert gate.next_edge_at(NOON) == NOON + timedelta(hours=1)  # New York's own jobs
+    late = NOON + timedelta(minutes=55)
+    assert gate.next_edge_at(late) == NOON + timedelta(hours=1)  # New York's own jobs
     bell.clock.set(early - timedelta(seconds=1))
     assert "intraday @ us_equities" in bell.turn()
     bell.clock.set(early)

@@ -372,6 +372,9 @@ def test_a_replay_folds_the_slots_of_a_tick_into_one_run(every: Every, transacti
         def wall_of(self, at: datetime) -> datetime:
             return at
 
+        def on_wall(self, span: timedelta) -> timedelta:
+            return span
+
     clock = ReplayClock(START, wall, 60.0, timedelta(seconds=0.5), Wall())
     every(1)
     world = World(clock)

@@ -191,8 +191,18 @@ def test_what_nobody_claimed_in_time_is_missed(decision: Make, at: datetime) -> 
 
     assert ledger.miss_overdue() == 1
 
-    assert Run.objects.get(uid=old.uid).state == State.MISSED
+    assert (Run.objects.get(uid=old.uid).state, Run.objects.get(uid=old.uid).reason) == (State.MISSED, "deadline")
     assert Run.objects.get(uid=new.uid).state == State.DUE
+
+
+def test_what_was_put_off_until_its_deadline_says_what_it_waited_for(decision: Make, at: datetime) -> None:
+    late = planned(uuid.uuid4(), at - timedelta(minutes=5))
+    decide(decision(late))
+    Run.objects.update(reason="reconciliation says SAFE_MODE: heat")
+
+    assert ledger.miss_overdue() == 1
+
+    assert Run.objects.get().reason == "deadline: reconciliation says SAFE_MODE: heat"
 
 
 def test_runs_of_a_silent_worker_are_lost_and_those_of_a_living_one_are_not(decision: Make, at: datetime) -> None:

@@ -276,6 +276,15 @@ def test_refused_keys_are_one_sentence(server: AlpacaStream, feed: LiveFeed) -> 
         feed.read(now(), now())
 
 
+def test_more_symbols_than_the_plan_streams_are_one_sentence(server: AlpacaStream, feed: LiveFeed) -> None:
+    server.most = 0
+    feed.read(now(), now())
+    wait_until(lambda: feed._refusal)
+
+    with pytest.raises(FeedRefused, match=r"fewer symbols.*405 symbol limit exceeded.*deactivate some in the admin"):
+        feed.read(now(), now())
+
+
 def test_keys_that_are_refused_later_are_tried_again(server: AlpacaStream, feed: LiveFeed) -> None:
     begin(feed, server)
     server.refuse = 402

@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 
+from tests.integration.operations.endings import all_end
 from thor.env import BASE_DIR
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
@@ -41,17 +41,6 @@ def processes_of(parent_code: str) -> tuple[subprocess.Popen[bytes], list[psutil
     assert parent.stdout is not None
     child = psutil.Process(int(parent.stdout.readline()))
     return parent, [child, *child.children(recursive=True)]
-
-
-def all_end(processes: list[psutil.Process], seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
-        if time.monotonic() > deadline:
-            for process in processes:
-                process.kill()
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_the_kernel_ends_a_program_whose_supervisor_is_killed() -> None:

@@ -41,7 +41,10 @@ def test_another_day_can_be_chosen(configured: pytest.MonkeyPatch) -> None:
 
 def test_an_earlier_demo_is_cleared_but_for_its_secrets(configured: pytest.MonkeyPatch) -> None:
     (demo.folder() / "valkey").mkdir(parents=True)
-    for name in ("thor.sqlite3", "thor.sqlite3-wal", "admin_password", "secret_key", "valkey/appendonly"):
+    (demo.folder() / "logs" / "us" / "paper").mkdir(parents=True)
+    (demo.folder() / "state").mkdir()
+    files = ("thor.sqlite3", "thor.sqlite3-wal", "admin_password", "secret_key", "valkey/appendonly")
+    for name in (*files, "logs/us/paper/scheduler.log"):
         (demo.folder() / name).write_text("x")
 
     demo.clear()

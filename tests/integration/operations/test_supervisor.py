@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from tests.integration.operations.endings import all_end
 from thor.operations import restarts
 from thor.operations.programs import Program
 from thor.operations.supervisor import Supervisor
@@ -91,7 +92,7 @@ def test_a_signal_ends_everything_with_status_0(supervisor: Supervisor, output: 
 
     assert status == 0
     assert len(before) == 3
-    assert not psutil.wait_procs(before, timeout=3)[1]
+    assert all_end(before, seconds=3)
 
 
 def test_lines_are_printed_under_the_name_of_their_program(supervisor: Supervisor, output: io.StringIO) -> None:
@@ -127,7 +128,7 @@ def test_what_a_killed_program_left_behind_is_ended_before_it_runs_again(
     soon(signal.SIGTERM, after=1.0)
     supervisor.supervise()
 
-    assert not psutil.wait_procs([orphan], timeout=1)[1]
+    assert all_end([orphan], seconds=1)
 
 
 def test_a_program_that_keeps_ending_ends_everything_with_status_1(

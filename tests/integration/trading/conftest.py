@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import redis
 
 from tests.integration.trading.alpaca_server import KEYS, Alpaca, serving
+from tests.integration.trading.swing_desk import SwingDesk
 from thor.markets import broker_clock, standing_readings
 from thor.markets.models import Market
 from thor.markets.sessions import sessions_of_calendar
 from thor.testing.alpaca_rest import AlpacaRest
 from thor.timing import ManualClock
+from thor.trading import selling
 from thor.trading.alpaca_clock import AlpacaClock
 from thor.trading.brokers.alpaca import AlpacaBroker
 
@@ -70,3 +73,12 @@ def waits() -> list[float]:
 def alpaca_broker(rest: AlpacaRest, waits: list[float]) -> AlpacaBroker:
     """Return the adapter, which has little patience and no need to wait."""
     return AlpacaBroker(rest.url, rest.key, rest.secret, is_live=False, timeout=0.4, sleep=waits.append)
+
+
+@pytest.fixture
+def swing_desk(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> SwingDesk:
+    """Return a swing desk at a broker in memory, whose account was reconciled at the open."""
+    monkeypatch.setattr(selling, "PAUSE", 0.0)
+    desk = SwingDesk(redis_client)
+    desk.reconciled()
+    return desk

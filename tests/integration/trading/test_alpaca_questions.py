@@ -144,6 +144,39 @@ def test_open_orders_are_read_page_by_page_and_each_once(
     assert sorted(int(one.client_order_id) for one in found) == list(range(1100))
 
 
+def test_orders_of_kinds_that_the_desk_never_sends_do_not_hide_the_others(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker
+) -> None:
+    alpaca_broker.submit(CHEAP)
+    ours = rest.book.order("a")
+    assert ours is not None
+    told = alpaca_words.order(ours)
+    of_money = {**told, "id": "money", "client_order_id": "b", "qty": None, "notional": "500"}
+    of_legs = {**told, "id": "legs", "client_order_id": "c", "symbol": None, "side": None, "order_class": "mleg"}
+    rest.fail(says(json.dumps([of_money, told, of_legs])))
+
+    found = alpaca_broker.open_orders()
+
+    assert [(one.client_order_id, one.quantity) for one in found] == [("b", 0), ("a", 10)]
+    assert list(found.unreadable) == ["legs"]
+
+
+def test_pages_of_orders_go_on_behind_one_that_cannot_be_read(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, rest_clock: ManualClock
+) -> None:
+    for number in range(501):
+        rest_clock.advance(timedelta(milliseconds=1))
+        rest.book.submit(OrderRequest(f"{number}", "SPY", Side.BUY, Decimal(1), Kind.LIMIT, Decimal(1)))
+    page = [alpaca_words.order(one) for one in rest.book.open_orders()[:500]]
+    page[-1]["symbol"] = None
+    rest.fail(says(json.dumps(page)))
+
+    found = alpaca_broker.open_orders()
+
+    assert len(found) == 501  # the next page begins with the last one of the first, and that can be read there
+    assert rest.count("GET", "/v2/orders") == 2
+
+
 def test_the_server_tells_the_clock_and_the_calendar_too(rest: AlpacaRest) -> None:
     found = AlpacaClock(rest.url, rest.key, rest.secret).ask()
 

@@ -16,6 +16,7 @@ from thor.markets import broker_clock
 from thor.markets import broker_clock_asking as asking
 from thor.markets.broker_clock_asking import ask_clocks
 from thor.markets.models import ClockReading, Market
+from thor.markets.registry import forget
 from thor.markets.standing import Standing, State, standing
 from thor.markets.standing_readings import forget_readings
 from thor.timing import ManualClock
@@ -116,6 +117,25 @@ def test_the_sixth_failure_in_a_row_is_unknown_and_the_alarm_is_raised_once(
     assert lines(caplog, "thor.market.clock_back") == [
         "thor.market.clock_back: usa: the broker's clock answers again after 8 failures"
     ]
+
+
+def test_the_recovery_of_the_clock_is_one_line_for_however_many_markets_go_by_it(
+    tuesday: Alpaca, usa: Market, ours: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    Market.objects.filter(key="pre_usa").update(clock_source=Market.ClockSource.BROKER, active=True)
+    forget()
+    ask(ours)
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            tuesday.faults = [status(500)] * 3
+            ours.advance(MINUTE)
+            ask(ours)
+        tells(tuesday, ours)
+        ask(ours)
+        ask(ours)
+
+    assert ClockReading.objects.count() == 2
+    assert lines(caplog, "Market clock") == ["Market clock recovered after 2 failures"]
 
 
 def test_a_clock_that_has_never_answered_is_lost_at_once(

@@ -115,3 +115,24 @@ def test_choosing_a_broker_loads_no_heavy_library_into_a_process_that_starts(tmp
     )
 
     assert found.stdout.strip() == "[] []"
+
+
+@pytest.mark.parametrize(
+    ("feed", "address", "is_refused"),
+    [
+        ("simulated", PAPER_URL, True),
+        ("us_equities=simulated,globex=replay", PAPER_URL, True),
+        ("us_equities=alpaca,globex=simulated", PAPER_URL, False),
+        ("alpaca", PAPER_URL, False),
+        ("simulated", "http://127.0.0.1:9", False),
+    ],
+)
+def test_made_up_prices_never_reach_a_broker_outside(feed: str, address: str, is_refused: bool) -> None:
+    keys_of = {"APCA_API_KEY_ID": "PKTEST", "APCA_API_SECRET_KEY": "secret", "APCA_API_BASE_URL": address}
+    place = {**os.environ, **keys_of, "THOR_BROKER": "alpaca", "THOR_FEED": feed}
+
+    done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=place, capture_output=True, text=True)
+
+    assert (done.returncode != 0) is is_refused
+    assert ("would order on simulated prices of us_equities; set THOR_FEED=alpaca" in done.stderr) is is_refused
+    assert "Traceback" not in done.stderr

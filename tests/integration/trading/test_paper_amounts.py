@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.integration.trading.paper_desk import Desk, local
+from thor.env import env
 from thor.marketdata.models import DailyBar, Instrument
 from thor.trading.brokers.paper.volume import average_daily_volume
 from thor.trading.brokers.port import (
@@ -133,3 +134,18 @@ def test_the_average_volume_is_that_of_the_twenty_days_before() -> None:
     assert average_daily_volume("SPY", day) == 10
     assert average_daily_volume("SPY", day + timedelta(days=365)) is None
     assert average_daily_volume("NOSUCH", day) is None
+
+
+def test_days_that_were_made_up_are_no_volume_once_prices_are_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    day = date(2026, 3, 3)
+    spy = Instrument.objects.get_or_create(symbol="SPY", defaults={"venue": "us_equities", "kind": "equity"})[0]
+    figures = dict.fromkeys(("open", "high", "low", "close"), Decimal(1))
+    for age, origin in ((1, "imported"), (2, "simulated")):
+        DailyBar.objects.create(
+            instrument=spy, date=day - timedelta(days=age), **figures, volume=age * 100, origin=origin
+        )
+
+    for feed, volume in (("simulated", 150), ("us_equities=alpaca", 100)):
+        settings = env().model_copy(update={"feed": feed})
+        monkeypatch.setattr("thor.trading.real_venues.env", lambda settings=settings: settings)
+        assert average_daily_volume("SPY", day) == volume

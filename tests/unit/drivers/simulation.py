@@ -190,7 +190,7 @@ class World:
             "thor.drivers.lead.events": Mock(),
             "thor.drivers.lead.term": Mock(installation=lambda: self._asked("paper")),
             "thor.drivers.reign.term": Mock(
-                raise_term=lambda holder, at, seat: self._asked_for(self.ledger.raise_term),
+                raise_term=lambda holder, **_: self._asked_for(self.ledger.raise_term),
                 reread=lambda term, seat: self._asked_for(lambda: self.ledger.reread(term)),
             ),
             "thor.drivers.reign.events": Mock(),

@@ -112,8 +112,9 @@ def test_the_desks_jobs_are_registered_in_the_order_in_which_they_run() -> None:
     assert sum(spec.group == "market_data" for spec in specs().values()) == 12
     named = [name for name in tasks.ORDER if name in made.jobs]
     assert list(made.jobs)[: len(named)] == named
-    assert set(tasks.ORDER) <= set(specs())
-    assert {name for name, spec in specs().items() if spec.group == "market_data"} == set(tasks.ORDER)
+    assert set(counted) == set(tasks.ORDER)
+    groups = [made.jobs[name].spec.group for name in named]
+    assert groups == sorted(groups, key=tasks.COUNTED.index)  # prices first, then what trades by them
 
 
 def test_only_the_jobs_that_this_installation_has_are_registered_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,12 +48,24 @@ def test_a_misspelt_option_of_a_middleware_is_suggested() -> None:
         ({"on_doubt": "perhaps", "markets": "venues"}, "on_doubt must be one of skip, calendar, run"),
         ({"on_doubt": True, "markets": "venues"}, "on_doubt must be one of"),
         ({"on_doubt": "run"}, "on_doubt is for jobs of markets; leave it out"),
+        ({"pinned": {"queue": "X"}}, "'queue' cannot be pinned; the fields are cadence, window"),
+        ({"pinned": ("cadence",)}, "no mapping of fields to variables"),
+        ({"pinned": {"cadence": ""}}, "no mapping of fields to variables"),
         ({"cadence": "every second"}, "Every, Cron or OncePerSession"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(declared: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadJob, match=sentence):
         declare(**declared)
+
+
+def test_a_job_of_no_market_may_run_at_a_start_of_the_system() -> None:
+    assert declare(also_at={"system_start"}).also_at == {"system_start"}
+
+
+def test_a_job_of_no_market_has_no_bells_besides() -> None:
+    with pytest.raises(BadJob, match="name its markets"):
+        declare(also_at={"system_start", "session_end"})
 
 
 def test_a_job_without_cadence_is_refused() -> None:

@@ -43,6 +43,11 @@ def test_a_replay_knows_when_a_business_instant_happens_on_the_wall():
     assert clock.wall_of(at("2013-10-07 13:01")) == at("2026-01-01 12:00:01")
 
 
+def test_a_replay_knows_how_long_a_span_of_its_time_lasts_on_the_wall():
+    assert replay(ManualClock(at("2026-01-01 12:00"))).on_wall(timedelta(minutes=5)) == timedelta(seconds=5)
+    assert SteppedClock(at("2026-01-01 12:00"), timedelta(seconds=1)).on_wall(timedelta(5)) == timedelta(5)
+
+
 def test_two_processes_of_a_replay_agree_without_talking():
     wall = ManualClock(at("2026-01-01 12:00:03.217"))
 

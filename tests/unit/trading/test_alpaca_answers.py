@@ -17,8 +17,10 @@ from thor.trading.brokers.alpaca_answers import (
     read_fill,
     read_list,
     read_order,
+    read_orders,
     read_position,
     standing_of,
+    submitted_at,
 )
 from thor.trading.brokers.alpaca_rest import Unanswered
 from thor.trading.brokers.port import OrderRequest, Side, Standing
@@ -45,7 +47,7 @@ def answer(book: InMemoryBroker) -> dict[str, Any]:
 
 
 def test_every_status_that_alpaca_has_is_known() -> None:
-    assert {status.value for status in OrderStatus} == set(FINAL) | WORKING
+    assert {status.value for status in OrderStatus} == (set(FINAL) | WORKING) - {"cancelled"}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,7 @@ def test_every_status_that_alpaca_has_is_known() -> None:
     [
         ("filled", Standing.FILLED, Standing.FILLED, Standing.FILLED),
         ("canceled", Standing.CANCELLED, Standing.CANCELLED, Standing.CANCELLED),
+        ("cancelled", Standing.CANCELLED, Standing.CANCELLED, Standing.CANCELLED),
         ("replaced", Standing.CANCELLED, Standing.CANCELLED, Standing.CANCELLED),
         ("expired", Standing.EXPIRED, Standing.EXPIRED, Standing.EXPIRED),
         ("rejected", Standing.REJECTED, Standing.REJECTED, Standing.REJECTED),
@@ -132,6 +135,30 @@ def test_an_order_without_what_matters_is_no_answer(answer: dict[str, Any], miss
         read_order(answer)
 
 
+@pytest.mark.parametrize("filled", ["0", "1.5"])
+def test_an_order_of_an_amount_of_money_has_the_quantity_that_is_filled(answer: dict[str, Any], filled: str) -> None:
+    found = read_order({**answer, "qty": None, "notional": "500", "filled_qty": filled})
+
+    assert (found.quantity, found.filled_quantity) == (Decimal(filled), Decimal(filled))
+    assert not found.standing.is_final
+
+
+def test_an_order_that_cannot_be_read_is_kept_apart_by_its_id(answer: dict[str, Any]) -> None:
+    legs = {**answer, "id": "legs", "symbol": None, "side": "", "order_class": "mleg"}
+
+    found, unreadable = read_orders([answer, legs])
+
+    assert list(found) == [answer["id"]]
+    assert list(unreadable) == ["legs"]
+    with pytest.raises(Unanswered):
+        read_orders([answer, {**legs, "id": None}])
+
+
+def test_when_an_order_was_submitted_is_read_from_any(answer: dict[str, Any]) -> None:
+    assert submitted_at({**answer, "symbol": None}) == AT
+    assert submitted_at({"created_at": answer["created_at"]}) == AT
+
+
 @pytest.mark.parametrize("nothing", [None, [], "", {}, 7])
 def test_nothing_is_read_from_what_is_nothing(nothing: Any) -> None:
     for read in (read_order, read_fill, read_position, read_account):
@@ -144,12 +171,12 @@ def test_an_answer_that_is_no_list_does_not_pass_for_an_empty_one() -> None:
         read_list({}, "positions")
 
 
-def test_an_account_without_the_fields_that_alpaca_took_away_has_no_day_trades(book: InMemoryBroker) -> None:
+def test_of_an_account_without_the_fields_that_alpaca_took_away_day_trades_are_not_known(book: InMemoryBroker) -> None:
     gone = {"pattern_day_trader": None, "daytrade_count": None}
 
     found = read_account(alpaca_words.account(book.account(), gone))
 
-    assert (found.is_pattern_day_trader, found.day_trades) == (False, 0)
+    assert (found.is_pattern_day_trader, found.day_trades) == (False, None)
 
 
 def test_an_account_whose_owner_has_suspended_trading_is_blocked(book: InMemoryBroker) -> None:

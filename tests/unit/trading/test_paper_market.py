@@ -1,5 +1,6 @@
 """At which price the embedded broker fills, and how much."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -88,3 +89,60 @@ def test_an_order_of_whole_units_is_filled_in_whole_units() -> None:
     assert rounded_down(Decimal("3.9"), Decimal(10)) == 3
     assert rounded_down(Decimal("3.9"), Decimal("10.5")) == Decimal("3.9")
     assert rounded_down(Decimal("-1"), Decimal(10)) == 0
+
+
+@pytest.mark.parametrize(
+    ("figures", "worth"),
+    [
+        ({"last": "1", "bid": "100", "ask": "100.1"}, "100.05"),  # one bad print
+        ({"last": "100", "bid": "70", "ask": "70.1"}, "70.05"),  # a fall that the bid follows, and no trade yet
+        ({"last": "70", "bid": "69.9", "ask": "70.1"}, "70"),
+        ({"last": "98", "bid": "100", "ask": "100.1"}, "98"),  # two per cent outside is at the edge
+        ({"last": "97.99", "bid": "100", "ask": "100.1"}, "100.05"),
+        ({"last": "112", "bid": "100", "ask": "113"}, "112"),  # so wide a quote says nothing
+        ({"last": "100", "bid": "70"}, "100"),
+    ],
+)
+def test_a_last_price_that_bid_and_ask_speak_against_is_not_what_it_is_worth(
+    figures: dict[str, str], worth: str
+) -> None:
+    found = quote(**figures)
+
+    assert (found.last, found.is_guess) == (Decimal(worth), False)
+
+
+def old(**figures: str) -> Quote:
+    """Return a quote whose last trade is 16 minutes older than itself."""
+    found = read_quote({"at": AT, "last_at": "2026-03-03T19:44:00+00:00"} | {k: Decimal(v) for k, v in figures.items()})
+    assert found is not None
+    return found
+
+
+def test_where_the_last_trade_is_old_the_middle_of_bid_and_ask_counts() -> None:
+    found = old(last="100", bid="80", ask="80.1")
+
+    assert (found.last, found.is_guess) == (Decimal("80.05"), False)
+
+
+@pytest.mark.parametrize("figures", [{"last": "100", "bid": "80"}, {"last": "100", "bid": "50", "ask": "99"}])
+def test_an_old_trade_is_a_guess_where_bid_and_ask_say_nothing(figures: dict[str, str]) -> None:
+    found = old(**figures)
+
+    assert (found.last, found.is_guess) == (100, True)
+
+
+def test_an_old_trade_does_not_stand_for_a_side_that_nobody_quotes() -> None:
+    found = old(last="100", ask="80")
+
+    assert execution_price(Side.SELL, None, found) is None
+    assert execution_price(Side.BUY, None, found) == Decimal("80.04")
+
+
+def test_a_trade_that_is_old_by_now_is_old() -> None:
+    snapshot = {"at": AT, "last_at": AT, "last": Decimal(100)}
+
+    early, late = (read_quote(snapshot, datetime(2026, 3, 3, 20, minute, tzinfo=UTC)) for minute in (15, 16))
+
+    assert early is not None
+    assert late is not None
+    assert (early.is_guess, late.is_guess) == (False, True)

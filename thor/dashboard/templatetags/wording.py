@@ -1,5 +1,6 @@
 """Let templates say instants, durations and states as `thor.dashboard.wording` does."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.template import Context
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from thor.dashboard import wording
@@ -64,6 +65,24 @@ def state_mark(state: Any) -> SafeString:
 
 
 @register.simple_tag
+def switch_mark(position: Any) -> SafeString:
+    """Write the position of the trading switch as sign, colour and word."""
+    return _written(wording.mark_of(wording.SWITCHES, str(position)))
+
+
+@register.simple_tag
+def readiness_mark(status: Any) -> SafeString:
+    """Write what reconciliation found as sign, colour and word."""
+    return _written(wording.mark_of(wording.READINESS, str(status)))
+
+
+@register.simple_tag
+def order_mark(state: Any) -> SafeString:
+    """Write the state of an order as sign, colour and word."""
+    return _written(wording.mark_of(wording.ORDERS, str(state)))
+
+
+@register.simple_tag
 def signal_mark(signal: Any) -> SafeString:
     """Write a signal as sign, colour and word."""
     return _written(wording.mark_of(wording.SIGNALS, str(signal)) if signal else wording.SIGNALS[""])
@@ -97,6 +116,21 @@ def percentage(value: Decimal | None) -> str:
 def duration(value: timedelta | float | None) -> str:
     """Write a duration: a timedelta, or a number of milliseconds."""
     return wording.duration_text(value.total_seconds() * 1000 if isinstance(value, timedelta) else value)
+
+
+@register.simple_tag
+def event_fields(fields: dict[str, Any]) -> SafeString:
+    """Write what an event says, briefly: a list or a table is its size, with all of it in the title."""
+    return format_html_join(" ", "{}={}", _fields(fields))
+
+
+def _fields(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in fields.items():
+        if name in wording.LEFT_OUT or value is None or value == "":
+            continue
+        brief = wording.brief_text(value)
+        whole = wording.whole_text(value)
+        yield name, brief if brief == whole else format_html('<span title="{}">{}</span>', whole, brief)
 
 
 def _written(mark: wording.Mark) -> SafeString:

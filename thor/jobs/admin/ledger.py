@@ -14,7 +14,9 @@ from django.utils.html import format_html
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from thor.jobs.admin.operable import Operable
+from thor.jobs.admin.schedule import pinned_by
 from thor.jobs.models import Control, Entry, Run, Worker
+from thor.jobs.registry import specs
 from thor.jobs.schedule import is_paused
 from thor.timing import Always, parse_window
 from thor.timing.edges import BadWindow
@@ -157,6 +159,16 @@ class EntryAdmin(ReadOnly, Operable):
         """Let those who may change a job's interval change its window; a user's own line has none."""
         return (obj is None or bool(obj.job)) and self.has_operate_permission(request)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Entry | None = None) -> Any:
+        """Fix a window that the environment pins."""
+        return (*self.readonly_fields, "window") if _pins_window(obj) else self.readonly_fields
+
+    def get_form(self, request: HttpRequest, obj: Entry | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Say beside a window that cannot be edited which variable pins it."""
+        if obj is not None and _pins_window(obj):
+            kwargs["help_texts"] = {"window": pinned_by(specs()[obj.job], "window")}
+        return super().get_form(request, obj, change, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save the window, and let the leader look at it at once."""
         Entry.objects.filter(pk=obj.pk).update(window=obj.window)
@@ -180,6 +192,11 @@ class EntryAdmin(ReadOnly, Operable):
             return "deleted"
         address = reverse("admin:django_celery_beat_periodictask_change", args=[entry.task_id])
         return format_html('<a href="{}">edit</a>', address)
+
+
+def _pins_window(entry: Entry | None) -> bool:
+    spec = specs().get(entry.job) if entry is not None else None
+    return spec is not None and "window" in spec.pinned
 
 
 @admin.register(Worker)

@@ -20,6 +20,8 @@ from thor.jobs.controls import pause_entry, resume_entry
 from thor.jobs.models import Entry, SessionSchedule
 from thor.jobs.registry import specs
 from thor.jobs.schedule import is_in_window, is_paused
+from thor.jobs.spec import JobSpec
+from thor.jobs.sync import restore_pinned
 from thor.timing import Clock, OncePerSession
 
 SWITCHED_OFF = "switched off in the admin"
@@ -68,9 +70,18 @@ class PeriodicTaskAdmin(Operable, beat.PeriodicTaskAdmin):
         return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: PeriodicTask | None = None) -> Any:
-        """Fix the schedule of what runs once a session: its window says when, and is edited at its entry."""
+        """Fix the schedule of what runs once a session, whose window says when, and one that the environment pins."""
         fixed = tuple(super().get_readonly_fields(request, obj))
-        return (*fixed, *SCHEDULES) if obj is not None and _runs_once_a_session(obj) else fixed
+        return (*fixed, *SCHEDULES) if obj is not None and _has_a_fixed_schedule(obj) else fixed
+
+    def get_form(
+        self, request: HttpRequest, obj: PeriodicTask | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Say beside a schedule that cannot be edited which variable pins it."""
+        spec = _spec_of(obj) if obj is not None else None
+        if spec is not None and "cadence" in spec.pinned:
+            kwargs["help_texts"] = dict.fromkeys(SCHEDULES, pinned_by(spec, "cadence"))
+        return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save, and take a switch for the wish that it is."""
@@ -112,10 +123,19 @@ class PeriodicTaskAdmin(Operable, beat.PeriodicTaskAdmin):
                 act(request, PeriodicTask.objects.filter(pk__in=pks))
 
 
-def _runs_once_a_session(task: PeriodicTask) -> bool:
+def _has_a_fixed_schedule(task: PeriodicTask) -> bool:
+    spec = _spec_of(task)
+    return spec is not None and (isinstance(spec.cadence, OncePerSession) or "cadence" in spec.pinned)
+
+
+def _spec_of(task: PeriodicTask) -> JobSpec | None:
     entry = Entry.objects.filter(task=task).first()
-    spec = specs().get(entry.job) if entry is not None else None
-    return spec is not None and isinstance(spec.cadence, OncePerSession)
+    return specs().get(entry.job) if entry is not None else None
+
+
+def pinned_by(spec: JobSpec, field: str) -> str:
+    """Say what pins a field, and how to have it back."""
+    return f"Set by {spec.pinned[field]}; it can be edited here once that is not set."
 
 
 def _own(chosen: QuerySet) -> QuerySet:
@@ -145,6 +165,9 @@ class Shared(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save, and say whom that moves."""
         super().save_model(request, obj, form, change)
+        kept = restore_pinned(obj.periodictask_set.order_by("name")) if change and form.changed_data else {}
+        for name, variables in list(kept.items())[:NAMED]:
+            self.message_user(request, f"{name} keeps its schedule, which {variables} pins.", messages.WARNING)
         names = list(obj.periodictask_set.order_by("name").values_list("name", flat=True)) if change else []
         if names and form.changed_data:
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

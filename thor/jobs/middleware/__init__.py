@@ -15,6 +15,8 @@ from thor.jobs.middleware.events import Events
 from thor.jobs.middleware.in_window import InWindow
 from thor.jobs.middleware.left_out import LeftOut
 from thor.jobs.middleware.time_limit import TimeLimit
+from thor.jobs.middleware.tries_again import TriesAgain
+from thor.jobs.middleware.waits_for import WaitsFor
 
 __all__ = ["LeftOut", "Middleware", "chain", "options", "wrap"]
 
@@ -33,7 +35,7 @@ class Middleware(Protocol):
 @cache
 def chain() -> tuple[Middleware, ...]:
     """Return the middleware, outermost first."""
-    return (InWindow(), Doubt(), Events(), TimeLimit())
+    return (InWindow(), Doubt(), WaitsFor(), TriesAgain(), Events(), TimeLimit())
 
 
 def options() -> frozenset[str]:

@@ -93,9 +93,9 @@ class DailyBarAdmin(OfOneInstrument):
     ordering = ("-date",)
 
     def has_delete_permission(self, request: HttpRequest, obj: DailyBar | None = None) -> bool:
-        """Let a day go that was imported; one that was rolled up would only come again."""
-        imported = obj is None or obj.origin == DailyBar.Origin.IMPORTED
-        return imported and admin.ModelAdmin.has_delete_permission(self, request, obj)
+        """Let a day go that was imported or simulated; one that was rolled up would only come again."""
+        may_go = obj is None or obj.origin != DailyBar.Origin.ROLLED
+        return may_go and admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
 @admin.register(Extreme)

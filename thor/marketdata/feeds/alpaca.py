@@ -31,6 +31,8 @@ REQUEST: Final = (3.05, 10.0)
 
 #: What Alpaca's stream says where the keys are wrong, or do not allow this.
 _REFUSALS: Final = {401: "not authenticated", 402: "auth failed", 403: "forbidden", 409: "insufficient subscription"}
+#: And where there are more symbols than the plan streams.
+_TOO_MANY: Final = 405
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _QUOTED: Final = ("USDT", "USDC", "USD", "BTC")
 #: Seconds between two pings and for which an answer to one is waited for; frames that may wait.
@@ -223,6 +225,11 @@ def _raise(message: dict[str, Any]) -> None:
         raise LinkRefused(
             f"Alpaca refuses the market data stream ({code} {text}); check APCA_API_KEY_ID, APCA_API_SECRET_KEY and "
             "THOR_ALPACA_DATA_FEED."
+        )
+    if code == _TOO_MANY:
+        raise LinkRefused(
+            f"Alpaca's plan streams fewer symbols than were asked for ({code} {text}); deactivate some in the admin, "
+            "under instruments, or take a plan that streams them all."
         )
     raise ConnectionError(f"Alpaca says {code} {text}")
 

@@ -4,6 +4,11 @@ from typing import Final
 
 #: The feeds that read what other processes hand in.
 PUSHED: Final = ("push", "excel")
+#: What simulated prices, and everything that is made of them, say of their origin.
+SIMULATED: Final = "SIMULATED"
+
+#: The venues whose shares are given simulated days of the past, and in whose regular hours these are made.
+SIMULATED_PAST: Final = {"us_equities": "usa"}
 
 
 def feed_of_all(choice: str) -> str | None:
@@ -26,9 +31,17 @@ def venues_of(choice: str, name: str) -> tuple[str, ...]:
 
 def is_pushed(choice: str, venue: str) -> bool:
     """Say whether the feed of a venue reads what other processes hand in."""
+    return any(name in PUSHED for name in _feeds_of(choice, venue))
+
+
+def is_simulated(choice: str, venue: str) -> bool:
+    """Say whether the prices of a venue are made up."""
+    return SIMULATED.lower() in _feeds_of(choice, venue)
+
+
+def _feeds_of(choice: str, venue: str) -> list[str]:
     of_all = feed_of_all(choice)
-    names = [of_all] if of_all is not None else [name for one, name in feeds_by_venue(choice) if one == venue]
-    return any(name in PUSHED for name in names)
+    return [of_all] if of_all is not None else [name for one, name in feeds_by_venue(choice) if one == venue]
 
 
 def _name(text: str) -> str:

@@ -14,13 +14,12 @@ from functools import lru_cache
 import numpy as np
 
 from thor.marketdata.bars import MINUTE
+from thor.marketdata.feeds.choice import SIMULATED as SOURCE
 from thor.marketdata.feeds.noise import jumps, uniform, walk
 from thor.marketdata.feeds.port import Feed, FeedRefused, FeedRequest, Traded
 from thor.marketdata.ticks import Ints, TickBatch, concatenate, empty, make
 from thor.markets.sessions import sessions_of
 from thor.timing import Session
-
-SOURCE = "SIMULATED"
 
 #: The market whose regular hours make the volume of a venue, and what is traded outside them, as a share.
 _REGULAR_HOURS = {"us_equities": ("usa", 0.05), "globex": ("usa", 0.2)}
@@ -102,12 +101,8 @@ class SimulatedFeed:
         self._closes_of = begun[-1].open
         ended = np.array([round(begun[-2].close.timestamp()) * 10**9 - 1])
         for instrument in self._instruments:
-            seed, character = self._seed_of(instrument.symbol), _CHARACTERS.get(instrument.symbol, _ANY)
-            bid, _ = _quotes(seed, ended, character, instrument.tick_size)
+            bid, _ = quotes_of(instrument.symbol, ended, instrument.tick_size, seed=self._seed)
             self.reference[instrument.symbol] = {"previous_close": float(bid[0])}
-
-    def _seed_of(self, symbol: str) -> int:
-        return self._seed * 2**32 + zlib.crc32(symbol.encode())
 
     def _make_minute(self, minute: int) -> TickBatch:
         """Return every tick of a minute in order of time; ties keep the order of the instruments."""
@@ -123,14 +118,14 @@ class SimulatedFeed:
 
     def _ticks(self, code: int, minute: int, activity: float) -> TickBatch:
         instrument = self._instruments[code]
-        character = _CHARACTERS.get(instrument.symbol, _ANY)
+        character = character_of(instrument.symbol)
         name = zlib.crc32(instrument.symbol.encode())
-        seed = self._seed_of(instrument.symbol)
+        seed = _seed_of(self._seed, instrument.symbol)
         random = np.random.default_rng([self._seed, name, minute // MINUTE])
         swing = np.exp(1.2 * (uniform(seed, 201, np.array([minute // MINUTE]))[0] - 0.5))
         count = int(random.poisson(character.trades * activity * swing))
         at = minute + np.sort(random.integers(0, 60_000, count)) * 1_000_000
-        bid, ask = _quotes(seed, at, character, instrument.tick_size)
+        bid, ask = quotes_of(instrument.symbol, at, instrument.tick_size, seed=self._seed)
         return make(
             self._symbols,
             code=np.full(count, code),
@@ -170,13 +165,23 @@ def open_feeds(request: FeedRequest) -> list[Feed]:
     return [SimulatedFeed(venue, request.instruments[venue], seed=request.seed) for venue in venues]
 
 
-def _quotes(seed: int, at: Ints, character: Character, tick: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return bid and ask on the grid of prices, one to three ticks apart."""
+def character_of(symbol: str) -> Character:
+    """Return how an instrument behaves; one that is not in the box is like a share of 100."""
+    return _CHARACTERS.get(symbol, _ANY)
+
+
+def quotes_of(symbol: str, at: Ints, tick: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return bid and ask at instants (ns) on the grid of prices, one to three ticks apart."""
+    character, seed = character_of(symbol), _seed_of(seed, symbol)
     path = walk(seed, at) + jumps(seed, at)
     middle = character.price * np.exp(character.deviation * path)
     width = 1 + np.floor(uniform(seed, 301, at // 15_000_000_000) ** 3 * 3)
     bid = np.maximum(np.floor(middle / tick - (width - 1) / 2), 1)
     return np.round(bid * tick, 8), np.round((bid + width) * tick, 8)
+
+
+def _seed_of(seed: int, symbol: str) -> int:
+    return seed * 2**32 + zlib.crc32(symbol.encode())
 
 
 def _sizes(random: np.random.Generator, kind: str, count: int) -> np.ndarray:

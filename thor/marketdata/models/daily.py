@@ -11,7 +11,7 @@ class DailyBar(models.Model):
     """One trading day of one instrument, in the prices of that day (not adjusted for splits).
 
     Imported (`manage.py import_daily`), or rolled up from the minutes of the venue's session; an imported day is
-    never replaced by a rolled-up one.
+    never replaced by a rolled-up one. What comes of simulated prices says so, since nobody may trade real ones on it.
     """
 
     class Origin(models.TextChoices):
@@ -19,6 +19,7 @@ class DailyBar(models.Model):
 
         IMPORTED = "imported", "imported"
         ROLLED = "rolled", "rolled up from minutes"
+        SIMULATED = "simulated", "simulated"
 
     instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="days")
     date = models.DateField()

@@ -105,7 +105,7 @@ def _is_finished(market: str, session: Session) -> bool:
         instrument__active=True,
         instrument__extreme__as_of__lte=session.date,
         date=session.date,
-        origin=DailyBar.Origin.ROLLED,
+        origin__in=(DailyBar.Origin.ROLLED, DailyBar.Origin.SIMULATED),
     )
     seen = Q(
         instrument__extreme__as_of=session.date,

@@ -27,7 +27,9 @@ from thor.trading.brokers.alpaca_answers import (
     read_fill,
     read_list,
     read_order,
+    read_orders,
     read_position,
+    submitted_at,
 )
 from thor.trading.brokers.alpaca_rest import TIMEOUT, AlpacaRest, Refused, Unanswered
 from thor.trading.brokers.port import (
@@ -38,6 +40,7 @@ from thor.trading.brokers.port import (
     BrokerPosition,
     BrokerUnreachable,
     Kind,
+    OpenOrders,
     OrderRequest,
     Outcome,
     Rejected,
@@ -98,9 +101,9 @@ class AlpacaBroker:
         """Return everything that the account holds."""
         return self._asked(lambda: [read_position(one) for one in read_list(self._get("/positions"), "positions")])
 
-    def open_orders(self) -> Sequence[BrokerOrder]:
+    def open_orders(self) -> OpenOrders:
         """Return every order that is not final."""
-        return self._asked(lambda: [one for one in self._orders() if not one.standing.is_final])
+        return self._asked(self._orders)
 
     def order(self, client_order_id: str) -> BrokerOrder | None:
         """Return an order by our id."""
@@ -168,19 +171,22 @@ class AlpacaBroker:
                 return None
             raise
 
-    def _orders(self) -> list[BrokerOrder]:
+    def _orders(self) -> OpenOrders:
         """Return the open orders, page by page, each once."""
         found: dict[str, BrokerOrder] = {}
+        unreadable: dict[str, str] = {}
         query = {"status": "open", "direction": "asc", "limit": str(ORDERS_A_PAGE)}
         for _ in range(MOST_PAGES):
-            page = [read_order(one) for one in read_list(self._get("/orders", **query), "orders")]
-            news = {order.id: order for order in page if order.id not in found}
-            found.update(news)
+            page = read_list(self._get("/orders", **query), "orders")
+            orders, reasons = read_orders(page)
+            news = (orders.keys() | reasons.keys()) - (found.keys() | unreadable.keys())
+            found.update(orders)
+            unreadable.update(reasons)
             if len(page) < ORDERS_A_PAGE:
-                return list(found.values())
+                return OpenOrders((one for one in found.values() if not one.standing.is_final), unreadable)
             if not news:
                 break
-            query["after"] = (page[-1].submitted_at - INSTANT).isoformat()
+            query["after"] = (submitted_at(page[-1]) - INSTANT).isoformat()
         raise Unanswered("Alpaca's list of orders does not end")
 
     def _activities(self, after: datetime) -> Iterator[BrokerFill]:

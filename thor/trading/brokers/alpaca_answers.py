@@ -2,7 +2,7 @@
 
 Order statuses and their meaning: https://docs.alpaca.markets/us/docs/orders-at-alpaca (order lifecycle).
 
-    filled, canceled, expired, rejected        final, as the words say
+    filled, canceled, expired, rejected        final, as the words say; so is `cancelled`, which others write
     replaced                                   final for this order, another stands for it: cancelled, with that reason
     new, accepted, pending_new                 working; `accepted` is what an order is outside trading hours
     accepted_for_bidding                       at the exchanges, which evaluate it: working
@@ -16,7 +16,7 @@ Order statuses and their meaning: https://docs.alpaca.markets/us/docs/orders-at-
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
@@ -40,6 +40,7 @@ Answer = Mapping[str, Any]
 FINAL: Final = {
     "filled": Standing.FILLED,
     "canceled": Standing.CANCELLED,
+    "cancelled": Standing.CANCELLED,
     "replaced": Standing.CANCELLED,
     "expired": Standing.EXPIRED,
     "rejected": Standing.REJECTED,
@@ -74,8 +75,29 @@ def standing_of(status: str, quantity: Decimal, filled: Decimal) -> Standing:
 
 
 def read_order(answer: Any) -> BrokerOrder:
-    """Return an order."""
+    """Return an order. One of an amount of money has the quantity that is filled of it, since it has no other."""
     return _read("an order", _order, answer)
+
+
+def read_orders(answers: Iterable[Any]) -> tuple[dict[str, BrokerOrder], dict[str, str]]:
+    """Return orders by Alpaca's id, and for those that cannot be read, as those of several legs, why.
+
+    Raises `Unanswered` where something has not even an id: that is no list of orders.
+    """
+    found: dict[str, BrokerOrder] = {}
+    unreadable: dict[str, str] = {}
+    for answer in answers:
+        number = _read("an order", _id, answer)
+        try:
+            found[number] = read_order(answer)
+        except Unanswered as error:
+            unreadable[number] = str(error)
+    return found, unreadable
+
+
+def submitted_at(answer: Any) -> datetime:
+    """Return when an order was submitted, whether or not the rest of it can be read."""
+    return _read("an order", lambda one: _instant(one.get("submitted_at") or one["created_at"]), answer)
 
 
 def read_fill(answer: Any) -> BrokerFill:
@@ -91,7 +113,7 @@ def read_position(answer: Any) -> BrokerPosition:
 def read_account(answer: Any) -> Account:
     """Return the account.
 
-    Alpaca no longer tells day trades and their flag (since 2026-07-06): what is not there is none.
+    Alpaca no longer tells day trades and their flag (since 2026-07-06): how many there are is not known then.
     """
     return _read("the account", _account, answer)
 
@@ -112,7 +134,8 @@ def _read(what: str, read: Callable[[Answer], Found], answer: Any) -> Found:
 
 def _order(answer: Answer) -> BrokerOrder:
     status = str(answer["status"])
-    quantity, filled = _number(answer["qty"]), _number(answer.get("filled_qty") or 0)
+    filled = _number(answer.get("filled_qty") or 0)
+    quantity = filled if answer.get("notional") and answer.get("qty") is None else _number(answer["qty"])
     return BrokerOrder(
         id=_text(answer["id"]),
         client_order_id=_text(answer["client_order_id"]),
@@ -129,6 +152,10 @@ def _order(answer: Answer) -> BrokerOrder:
         updated_at=_instant(answer.get("updated_at") or answer["created_at"]),
         reason=_reason(status, answer),
     )
+
+
+def _id(answer: Answer) -> str:
+    return _text(answer["id"])
 
 
 def _reason(status: str, answer: Answer) -> str:
@@ -174,7 +201,7 @@ def _account(answer: Answer) -> Account:
         is_trading_blocked=_flag(answer, "trading_blocked") or bool(answer.get("trade_suspended_by_user")),
         is_account_blocked=_flag(answer, "account_blocked"),
         is_pattern_day_trader=bool(answer.get("pattern_day_trader")),
-        day_trades=int(answer.get("daytrade_count") or 0),
+        day_trades=None if (count := answer.get("daytrade_count")) is None else int(count),
     )
 
 

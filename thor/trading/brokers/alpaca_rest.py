@@ -45,9 +45,9 @@ class AlpacaRest:
         """Make the client; nothing is sent yet."""
         self._client = _one_try_client(url, key_id, secret_key, timeout)
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, version: str = "v2") -> Any:
         """Ask; raise `Unanswered` or `Refused`."""
-        return self._client.get(path, dict(query or {}))
+        return self._client.get(path, dict(query or {}), api_version=version)
 
     def post(self, path: str, content: Mapping[str, str]) -> Any:
         """Send; raise `Unanswered` or `Refused`."""

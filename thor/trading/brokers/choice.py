@@ -18,7 +18,7 @@ from thor.env import PAPER_HOSTS, Env, env
 from thor.trading.brokers.port import Broker
 
 #: The market whose regular session is the paper broker's.
-TRADING_MARKET: Final = "usa"
+TRADING_MARKET: Final = env().trading_market
 
 
 @functools.cache
@@ -45,9 +45,13 @@ def paper_broker(*, now: Callable[[], datetime], market: str = TRADING_MARKET) -
     from thor.marketdata.selectors.quotes import snapshots
     from thor.markets.sessions import sessions_of
     from thor.trading.brokers.paper.broker import PaperBroker
+    from thor.trading.brokers.paper.splits import split_ratios
     from thor.trading.brokers.paper.volume import average_daily_volume
 
-    return PaperBroker(now=now, sessions=lambda: sessions_of(market), quotes=snapshots, volume=average_daily_volume)
+    return PaperBroker(
+        now=now, sessions=lambda: sessions_of(market), quotes=snapshots, volume=average_daily_volume,
+        ratios=split_ratios,
+    )  # fmt: skip
 
 
 def _alpaca(settings: Env) -> Broker:

@@ -4,7 +4,7 @@ Quantities and prices are `Decimal`, instants aware UTC. A `client_order_id` is 
 asking by it finds the order whether or not its answer ever came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -80,6 +80,18 @@ class BrokerOrder:
     reason: str = ""
 
 
+class OpenOrders(list[BrokerOrder]):
+    """The orders that are not final. `unreadable` tells of those that are of a kind beyond this port, by their id, why.
+
+    They are somebody else's: an order of several legs is none that the desk could have sent.
+    """
+
+    def __init__(self, orders: Iterable[BrokerOrder] = (), unreadable: Mapping[str, str] | None = None) -> None:
+        """Take what was read, and the reasons for what was not."""
+        super().__init__(orders)
+        self.unreadable = dict(unreadable or {})
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerFill:
     """One execution. Its `id` is the broker's and unique; `order_id` is the broker's id of the order."""
@@ -105,7 +117,10 @@ class BrokerPosition:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account. Money is in `currency`; `last_equity` is that of the last close."""
+    """The account. Money is in `currency`; `last_equity` is that of the last close.
+
+    `day_trades` are those of five sessions, None where the broker does not tell.
+    """
 
     status: str
     currency: str
@@ -117,7 +132,7 @@ class Account:
     is_trading_blocked: bool
     is_account_blocked: bool
     is_pattern_day_trader: bool
-    day_trades: int
+    day_trades: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +171,7 @@ class Broker(Protocol):
     def positions(self) -> Sequence[BrokerPosition]:
         """Return everything that the account holds."""
 
-    def open_orders(self) -> Sequence[BrokerOrder]:
+    def open_orders(self) -> OpenOrders:
         """Return every order that is not final."""
 
     def order(self, client_order_id: str) -> BrokerOrder | None:

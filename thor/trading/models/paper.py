@@ -5,19 +5,11 @@ as nobody but Alpaca writes Alpaca's. Quantities have six places and money four,
 digits); whatever is computed is computed in Python while the account's row is locked.
 """
 
-from typing import Any, Final
-
 from django.db import models
 from django.db.models import F, Q
 
 from thor.trading.brokers.port import Kind, Side, Standing
-
-MONEY: Final[dict[str, Any]] = {"max_digits": 18, "decimal_places": 4}
-QUANTITY: Final[dict[str, Any]] = {"max_digits": 18, "decimal_places": 6}
-
-
-def _choices(words: type[Side] | type[Kind] | type[Standing]) -> list[tuple[str, str]]:
-    return [(word.value, word.value) for word in words]
+from thor.trading.models.fields import MONEY, QUANTITY, words
 
 
 class PaperAccount(models.Model):
@@ -53,12 +45,12 @@ class PaperOrder(models.Model):
 
     client_order_id = models.CharField(max_length=128, unique=True)
     symbol = models.CharField(max_length=32)
-    side = models.CharField(max_length=4, choices=_choices(Side))
-    kind = models.CharField(max_length=8, choices=_choices(Kind))
+    side = models.CharField(max_length=4, choices=words(Side))
+    kind = models.CharField(max_length=8, choices=words(Kind))
     quantity = models.DecimalField(**QUANTITY)
     limit_price = models.DecimalField(**MONEY, null=True)
     reserve_price = models.DecimalField(**MONEY)
-    standing = models.CharField(max_length=10, choices=_choices(Standing), default=Standing.WORKING.value)
+    standing = models.CharField(max_length=10, choices=words(Standing), default=Standing.WORKING.value)
     reason = models.CharField(max_length=200, blank=True)
     filled_quantity = models.DecimalField(**QUANTITY, default=0)
     filled_value = models.DecimalField(**MONEY, default=0)

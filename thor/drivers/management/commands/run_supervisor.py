@@ -1,5 +1,6 @@
 """Run Thor's jobs in threads of this process, as legacy mode does."""
 
+import importlib
 import signal
 from typing import Any
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         if not legacy_allowed():
             sentence = f"run_supervisor is for legacy mode: set {VARIABLE}=legacy, or use run_heartbeat."
             raise CommandError(sentence, returncode=2)
+        importlib.import_module("thor.operations.preflight").check_trading()
         sync_jobs(at=process_clock().now())
         ended = Wake()
         for number in (signal.SIGTERM, signal.SIGINT):

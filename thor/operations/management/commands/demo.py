@@ -13,7 +13,10 @@ from thor.operations import demo, folder
 class Command(BaseCommand):
     """Run `up` on a replay clock, from before the bell to after the close, in a folder of its own."""
 
-    help = "Run everything through a whole trading day at 60 times its pace, in var/demo."
+    help = (
+        "Run everything through a whole trading day at 60 times its pace, in var/demo. It says when the day is over "
+        "and goes on until Ctrl-C; THOR_REPLAY_START chooses another day."
+    )
 
     def handle(self, **_options: Any) -> None:
         """Clear the demo's folder and become `manage.py up` there."""

@@ -5,12 +5,14 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from thor import embedded
+from thor.connections import redis_client
 from thor.env import env
+from thor.leadership.clock import forget_replay
 from thor.operations import demo, folder
 
 
 class Command(BaseCommand):
-    """Tell a running `up` and a running `demo` to end, and stop the embedded server."""
+    """Tell a running `up` and a running `demo` to end, let go of the replay, and stop the embedded server."""
 
     help = "Stop the processes that 'up' or 'demo' of this folder runs, and the embedded Valkey."
     requires_system_checks = ()
@@ -23,6 +25,8 @@ class Command(BaseCommand):
             if pid is not None:
                 found = True
                 self.stdout.write(f"Thor in {place} (process {pid}) has ended.")
+        if env().clock == "replay":
+            forget_replay(redis_client())
         if embedded.stop():
             found = True
             self.stdout.write("The embedded Valkey has ended.")

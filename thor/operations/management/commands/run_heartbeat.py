@@ -22,6 +22,7 @@ from thor.leadership.clock import process_clock
 from thor.leadership.seat import HEARTBEAT
 from thor.marketdata.selectors.instruments import venues_in_use
 from thor.markets.tempo import heartbeat_period
+from thor.operations.preflight import check_trading
 
 #: For how many seconds it is remembered which venues have an active instrument.
 REMEMBERED = 30.0
@@ -49,6 +50,7 @@ class Command(BaseCommand):
         fast, slow, no_lock = options["fast_tick"], options["slow_tick"], options["no_lock"]
         if slow < fast:
             raise CommandError(f"--slow-tick {slow:g} is shorter than --fast-tick {fast:g}; make it the longer one.")
+        check_trading()
         self._take_signals()
         set_mode(Mode.HEARTBEAT)
         self.say("Starting the heartbeat scheduler")

@@ -1,5 +1,6 @@
 """Run everything on this machine: `manage.py up`."""
 
+import contextlib
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from django.core.management.base import BaseCommand
 from thor import embedded
 from thor.connections import redis_client
 from thor.env import env
+from thor.errors import ThorError
 from thor.leadership.clock import forget_replay, process_clock
 from thor.operations import folder, preflight
 from thor.operations.prepare import prepare
@@ -57,6 +59,7 @@ def run(began: float, until: datetime | None) -> int:
     finally:
         ended.set()
         supervisor.say("Everything ends now.")
+        end_replay()
         supervisor.end_all()
 
 
@@ -67,8 +70,9 @@ def start_everything(supervisor: Supervisor) -> str | None:
         embedded.wait_until_ready(embedded.socket_path(), lambda: process.poll() is not None)
     supervisor.say("Preparing the database, the jobs and the pages.")
     supervisor.print_lines()
-    password = prepare()
     begin_replay()
+    password = prepare()
+    begin_replay()  # once more: it should not have gone on while everything was prepared
     for program in programs():
         if not supervisor.is_ending:
             supervisor.start(program)
@@ -80,3 +84,10 @@ def begin_replay() -> None:
     if env().clock == "replay":
         forget_replay(redis_client())
         process_clock()
+
+
+def end_replay() -> None:
+    """Forget the replay that ends with everything else, so that another one can begin here."""
+    if env().clock == "replay":
+        with contextlib.suppress(ThorError):
+            forget_replay(redis_client())

@@ -17,6 +17,7 @@ from thor.trading.brokers.paper import settling
 from thor.trading.brokers.paper.daytrades import day_trades
 from thor.trading.brokers.paper.market import PRICE, Quote, read_quote, reserve_price
 from thor.trading.brokers.paper.refusals import refusal
+from thor.trading.brokers.paper.splits import Ratios, in_new_shares, no_splits
 from thor.trading.brokers.port import (
     Accepted,
     Account,
@@ -25,6 +26,7 @@ from thor.trading.brokers.port import (
     BrokerPosition,
     BrokerUnreachable,
     Kind,
+    OpenOrders,
     OrderRequest,
     Outcome,
     Rejected,
@@ -55,9 +57,11 @@ class PaperBroker:
         sessions: Callable[[], SessionTable],
         quotes: Callable[[Sequence[str]], Mapping[str, Mapping[str, Any]]],
         volume: Callable[[str, date], Decimal | None],
+        ratios: Ratios = no_splits,
     ) -> None:
         """Take what the account lives by and trades against; nothing is read yet."""
         self._now, self._sessions, self._snapshots, self._volume = now, sessions, quotes, volume
+        self._ratios = ratios
 
     def settle(self, *, at: datetime) -> None:
         """Bring the books to an instant: expire, fill, mark the close. Whoever settles twice changes nothing more."""
@@ -86,10 +90,10 @@ class PaperBroker:
         with _answering(), self._settled(self._now()) as (_, exchange, _):
             return [_position(row, exchange.quotes.get(row.symbol)) for row in PaperPosition.objects.all()]
 
-    def open_orders(self) -> Sequence[BrokerOrder]:
+    def open_orders(self) -> OpenOrders:
         """Return every order that is not final."""
         with _answering(), self._settled(self._now()):
-            return [_order(row) for row in settling.open_orders()]
+            return OpenOrders(_order(row) for row in settling.open_orders())
 
     def order(self, client_order_id: str) -> BrokerOrder | None:
         """Return an order by our id."""
@@ -146,7 +150,8 @@ class PaperBroker:
     def _settled(self, at: datetime, *symbols: str) -> Iterator[tuple[PaperAccount, settling.Exchange, datetime]]:
         """Settle and go on in the same transaction; quotes are read before it, so that nobody waits for Redis in it."""
         sessions = self._sessions()
-        exchange = settling.Exchange(sessions, self._quotes(*symbols), self._volume)
+        quotes = in_new_shares(self._quotes(*symbols), at, sessions.zone, self._ratios)
+        exchange = settling.Exchange(sessions, quotes, self._volume, self._ratios)
         with settling.locked(at, sessions) as account:
             yield account, exchange, settling.settle(account, exchange, at)
 
@@ -164,12 +169,17 @@ def _answering() -> Iterator[None]:
     except BrokerUnreachable:
         raise
     except _OUTAGES as error:
-        raise BrokerUnreachable(f"the paper broker cannot reach its books or its quotes: {error}") from error
+        raise BrokerUnreachable(_away(error)) from error
+
+
+def _away(error: Exception) -> str:
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return f"the paper broker cannot reach its books or its quotes: {said}"
 
 
 def _unknown(client_order_id: str, error: Exception) -> Unknown:
     log.warning("thor.order.unknown: %s: %s", client_order_id, error)
-    return Unknown(f"the paper broker cannot reach its books or its quotes: {error}")
+    return Unknown(_away(error))
 
 
 def _write_down(

@@ -16,6 +16,10 @@ COLLAR: Final = Decimal("0.03")
 PARTICIPATION: Final = Decimal("0.05")
 #: A quote that is older is not traded against: the feed may be dead.
 STALE: Final = timedelta(minutes=15)
+#: A last price so far outside of bid and ask is not what the symbol is worth: a bad print, or one from before a fall.
+OUTSIDE: Final = Decimal("0.02")
+#: Bid and ask that lie further apart, as part of the bid, say nothing of a price: nobody means them.
+WIDE: Final = Decimal("0.1")
 
 CENT: Final = Decimal("0.01")
 PRICE: Final = Decimal("0.0001")
@@ -24,7 +28,11 @@ UNIT: Final = Decimal("0.000001")
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What can be had of a symbol: prices and sizes, each None where it is not known, at an instant of the exchange."""
+    """What can be had of a symbol: prices and sizes, each None where it is not known, at an instant of the exchange.
+
+    `last` is what the symbol is worth: its last trade, or the middle of bid and ask. It `is_guess` where neither says
+    so: the trade is old, and nobody quotes both sides at prices that could be meant.
+    """
 
     bid: Decimal | None
     ask: Decimal | None
@@ -32,6 +40,7 @@ class Quote:
     ask_size: Decimal | None
     last: Decimal
     at: datetime
+    is_guess: bool = False
 
     def price(self, side: Side) -> Decimal | None:
         """Return the price at which somebody who goes this way finds the other side."""
@@ -42,18 +51,28 @@ class Quote:
         return self.ask_size if side is Side.BUY else self.bid_size
 
 
-def read_quote(snapshot: Mapping[str, Any]) -> Quote | None:
+def read_quote(snapshot: Mapping[str, Any], now: datetime | None = None) -> Quote | None:
     """Return a feed's snapshot as a quote; nothing where it has no price.
 
-    A feed without bids and asks has a spread of nothing: the last trade stands for both.
+    A feed without bids and asks has a spread of nothing: the last trade stands for both. Bids and asks move on while
+    nobody trades, so a trade that is older than 15 minutes by then, or `now`, stands for nothing.
     """
     last, bid, ask = (_positive(snapshot.get(name)) for name in ("last", "bid", "ask"))
     known = last or _middle(bid, ask)
     if known is None or not snapshot.get("at"):
         return None
-    at = datetime.fromisoformat(snapshot["at"]).astimezone(UTC)
+    at = _instant(snapshot["at"])
+    traded_at = _instant(snapshot.get("last_at") or snapshot["at"])
+    fresh = last if max(at, now or at) - traded_at <= STALE else None
+    sure = _confirmed(fresh, bid, ask)
     bid_size, ask_size = (_positive(snapshot.get(name)) for name in ("bid_size", "ask_size"))
-    return Quote(bid or last, ask or last, bid_size, ask_size, known, at)
+    return Quote(bid or fresh, ask or fresh, bid_size, ask_size, sure or known, at, is_guess=sure is None)
+
+
+def last_trade(snapshot: Mapping[str, Any]) -> tuple[Decimal, datetime] | None:
+    """Return price and time of the last trade, whatever is bid and asked since."""
+    last, at = _positive(snapshot.get("last")), snapshot.get("last_at") or snapshot.get("at")
+    return (last, _instant(at)) if last is not None and at else None
 
 
 def execution_price(side: Side, limit: Decimal | None, quote: Quote) -> Decimal | None:
@@ -84,6 +103,19 @@ def rounded_down(quantity: Decimal, whole: Decimal) -> Decimal:
 def money(amount: Decimal) -> Decimal:
     """Return an amount of money as it is booked: to four places."""
     return amount.quantize(PRICE, ROUND_HALF_UP)
+
+
+def _confirmed(last: Decimal | None, bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
+    """Return a fresh last price if bid and ask do not speak against it, else their middle if they are near."""
+    if bid is None or ask is None or ask > bid * (1 + WIDE):
+        return last
+    if last is not None and bid * (1 - OUTSIDE) <= last <= ask * (1 + OUTSIDE):
+        return last
+    return (bid + ask) / 2
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _middle(bid: Decimal | None, ask: Decimal | None) -> Decimal | None:

@@ -23,22 +23,23 @@ from thor.trading.brokers.paper.market import (
     money,
     rounded_down,
 )
+from thor.trading.brokers.paper.splits import Ratios, in_units, local_date, no_splits
 from thor.trading.brokers.port import Side, Standing
 from thor.trading.models.paper import PaperAccount, PaperFill, PaperOrder, PaperPosition
+from thor.trading.settings import limits
 
-#: What the account begins with.
-START_CAPITAL: Final = Decimal(100_000)
 OPEN: Final = (Standing.WORKING.value, Standing.PARTIAL.value)
 NOTHING: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What the account trades against: the sessions, the quotes of an instant, and how much a symbol trades a day."""
+    """What the account trades against: sessions, the quotes of an instant, how much a symbol trades a day, splits."""
 
     sessions: SessionTable
     quotes: Mapping[str, Quote]
     volume: Callable[[str, date], Decimal | None]
+    ratios: Ratios = no_splits
 
 
 @contextmanager
@@ -50,14 +51,20 @@ def locked(at: datetime, sessions: SessionTable) -> Iterator[PaperAccount]:
     """
     with transaction.atomic(durable=True):
         closed = last_close(sessions, at)
-        opened = {"cash": START_CAPITAL, "last_equity": START_CAPITAL, "closed_at": closed, "settled_at": at}
+        # Asked for where there is no account yet: START_CAPITAL is what one opens with.
+        opened = {"cash": _capital, "last_equity": _capital, "closed_at": closed, "settled_at": at}
         PaperAccount.objects.get_or_create(pk=1, defaults=opened)
         yield PaperAccount.objects.select_for_update().get(pk=1)
+
+
+def _capital() -> Decimal:
+    return limits().start_capital
 
 
 def settle(account: PaperAccount, exchange: Exchange, at: datetime) -> datetime:
     """Bring the books to an instant and return it: never one before the last settlement."""
     at = max(at, account.settled_at)
+    _split(account, exchange, at)
     _mark_close(account, exchange, at)
     _expire(at)
     if exchange.sessions.is_open(at):
@@ -116,6 +123,22 @@ def last_close(sessions: SessionTable, at: datetime) -> datetime | None:
 def _worth(position: PaperPosition, quotes: Mapping[str, Quote]) -> Decimal:
     quote = quotes.get(position.symbol)
     return position.quantity * quote.last if quote else position.cost
+
+
+def _split(account: PaperAccount, exchange: Exchange, at: datetime) -> None:
+    """Count what is held in new shares on the first settlement of a date, and end the orders of before it."""
+    before, today = (local_date(one, exchange.sessions.zone) for one in (account.settled_at, at))
+    if before == today:
+        return
+    held = {one.symbol: one for one in PaperPosition.objects.all()}
+    orders = list(open_orders())
+    ratios = exchange.ratios({*held, *(one.symbol for one in orders)}, before, today)
+    for symbol in held.keys() & ratios.keys():
+        held[symbol].quantity = in_units(held[symbol].quantity, ratios[symbol])
+        held[symbol].save(update_fields=["quantity"])
+    for order in orders:
+        if order.symbol in ratios and order.expires_at > at:
+            finish(order, Standing.CANCELLED, at, "the symbol was split")
 
 
 def _mark_close(account: PaperAccount, exchange: Exchange, at: datetime) -> None:
