@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tests.integration.dashboard.rows import TUESDAY, make_person
@@ -24,6 +24,9 @@ ARGUMENTS = [
 ]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
+
+#: How long a busy machine may take until a page shows what it must, in milliseconds.
+PATIENCE = 15_000
 
 #: Opens a page that is logged in, in a window of this width, in these colours.
 OpenPage = Callable[..., Page]
@@ -48,6 +51,7 @@ def browser() -> Iterator[Browser]:
     """Start Chromium; Playwright keeps an event loop in this thread, which Django must be told is harmless."""
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=_executable(), args=ARGUMENTS)
         yield started
@@ -82,7 +86,7 @@ def open_page(
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         _listen(page, complaints)
         page.goto(live_server.url + path)
         log_in(page)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import _listen, screenshot
+from tests.browser.conftest import PATIENCE, _listen, screenshot
 from tests.integration.trading.trade_rows import make_trade
 from thor.dashboard import plotlyjs
 from thor.trading.records.page import report_page
@@ -57,7 +57,7 @@ def open_report(browser: Browser) -> Iterator[OpenReport]:
         contexts.append(context)
         context.set_offline(True)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         _listen(page, complaints)
         page.on("request", lambda asked: complaints.append(asked.url) if not asked.url.startswith("file:") else None)
         page.goto(path.as_uri())

@@ -95,6 +95,10 @@ def test_logging_out_is_a_form_that_is_posted(trader: Client) -> None:
     assert trader.get("/").status_code == 302
 
 
+def test_whoever_is_logged_out_already_is_not_sent_through_the_log_in_to_a_log_out(client: Client) -> None:
+    assert client.post("/logout/").headers["location"] == "/login/"
+
+
 def test_markets_show_phase_local_time_and_next_event(trader: Client) -> None:
     page = trader.get("/").content.decode()
 

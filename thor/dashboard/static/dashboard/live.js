@@ -8,6 +8,7 @@
   const connection = document.getElementById("connection");
   let answeredAt = performance.now(); // by the browser's steady clock, which a step of the wall does not move
   let timer = 0;
+  let leaving = false; // a form was sent: what it answers is the next page, whatever the refresh says meanwhile
 
   // The same text as countdown_text in wording.py.
   function countdown(seconds) {
@@ -57,6 +58,7 @@
 
   async function ask() {
     const response = await fetch(status.dataset.url, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (leaving) return;
     if (response.redirected) return location.reload(); // logged out meanwhile: the reload leads to the log-in
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -87,6 +89,8 @@
     timer = setTimeout(refresh, EVERY_MS);
   }
 
+  document.addEventListener("submit", (event) => { leaving = !event.defaultPrevented; });
+  window.addEventListener("pageshow", () => { leaving = false; });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   setInterval(tick, 1000);
   timer = setTimeout(refresh, EVERY_MS);
