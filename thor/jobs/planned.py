@@ -39,7 +39,7 @@ def due_row(row: Row, occurrence: Occurrence, clock: Clock, lane: Lane = Lane.DI
         repeatable=spec is not None and spec.repeatable,
         brief=is_brief(row),
         time_limit=spec.time_limit.total_seconds() if spec else None,
-        blocked_by=BLOCKED_BY[spec.overlap] if spec and not occurrence.origin else "",
+        blocked_by=_blocked_by(row, occurrence),
         folds=folds,
         **_identity(row),
     )
@@ -86,6 +86,13 @@ def _times(occurrence: Occurrence, clock: Clock) -> tuple[datetime, datetime]:
     due_at = max(due_at, clock.next_tick(clock.wall()) - clock.tick)
     shortest = LONGEST_ROOM if isinstance(clock, SteppedClock) else SHORTEST_ROOM
     return due_at, due_at + min(max(room, shortest), LONGEST_ROOM)
+
+
+def _blocked_by(row: Row, occurrence: Occurrence) -> str:
+    """Return what stands in the way of the run. What a person asked for, and the run at a bell, wait their turn."""
+    if row.spec is None or occurrence.origin or row.timed.rings_at(occurrence.nominal_at):
+        return ""
+    return BLOCKED_BY[row.spec.overlap]
 
 
 def _identity(row: Row) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from thor.failpoints import reach
 from thor.jobs import events, ledger, middleware, workers
+from thor.jobs.bells import is_at_bell
 from thor.jobs.claim import HEADER, INLINE, Claimed, occurrence_of
 from thor.jobs.patience import patiently
 from thor.leadership.clock import process_clock
@@ -108,7 +109,7 @@ class LedgerTask(Task):
             connection.health_check_done = True  # type: ignore[attr-defined]
             return ledger.claim(uid, occurrence, worker=workers.boot(), hostname=self.request.hostname or "")
         except ledger.Overlapping:
-            self._wait_or_skip(uid, is_requested=bool(occurrence.origin))
+            self._wait_or_skip(uid, occurrence)
             raise Ignore from None
         except ledger.Refused as refusal:
             events.emit("thor.run.refused", run=uid, task=self.name, reason=type(refusal).__name__)
@@ -117,13 +118,14 @@ class LedgerTask(Task):
             events.emit("thor.run.unclaimed", run=uid, task=self.name, reason=repr(error))
             raise Ignore from None
 
-    def _wait_or_skip(self, uid: uuid.UUID, *, is_requested: bool) -> None:
-        """Come again a little later, where the job or a person wants that; else leave this occurrence out."""
+    def _wait_or_skip(self, uid: uuid.UUID, occurrence: Occurrence) -> None:
+        """Come again a little later, where the job, a person or a bell wants that; else leave this occurrence out."""
         spec = _job_names().get(self.name)
-        if not is_requested and (spec is None or spec.overlap != "queue_one"):
+        waits = spec is not None and (spec.overlap == "queue_one" or is_at_bell(occurrence, spec.also_at))
+        if waits or occurrence.origin:
+            self._come_again(timedelta(seconds=OVERLAP_WAIT))
+        else:
             ledger.skip(uid, "overlap")
-            return
-        self._come_again(timedelta(seconds=OVERLAP_WAIT))
 
     def _come_again(self, wait: timedelta) -> None:
         """Send this very message once more, for a little later on the wall."""

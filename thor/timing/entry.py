@@ -96,6 +96,11 @@ class Entry:
                 object.__setattr__(self, "_marks", span_index(Marks(names), self.sessions))
         return self._marks
 
+    def rings_at(self, at: datetime) -> bool:
+        """Say whether one of its extra bells is at this instant."""
+        marks = self.marks()
+        return marks is not None and next(iter(marks.touching(at, at)), None) is not None
+
     def grace(self, floor: timedelta) -> timedelta:
         """Return how late a run of it may begin: its deadline, else one period, else ten minutes."""
         if self.deadline is not None:

@@ -10,11 +10,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from thor.jobs.bells import is_at_bell
 from thor.jobs.claim import Claimed
 from thor.jobs.middleware.left_out import LeftOut
 from thor.leadership.clock import process_clock
 from thor.timing import Always, Between, ReplayClock, Sessions, Window, parse_window
-from thor.timing.entry import MARKS, Marks
 from thor.timing.spans import span_index
 
 WHOLE_SESSION = Between("open", "close")
@@ -65,19 +65,7 @@ def _is_inside(run: Claimed, sessions: Sessions) -> bool:
         at = _moment(run)
         return _holds(WHOLE_SESSION if isinstance(window, Always) else window, sessions, at)
     at = run.occurrence.nominal_at
-    return _holds(window, sessions, at) or _is_of_a_bell(run, sessions, at)
-
-
-def _is_of_a_bell(run: Claimed, sessions: Sessions, at: datetime) -> bool:
-    """Tell whether the run is one at a bell: one that rings then, or that has rung then, by whatever hours."""
-    from thor.markets.models import Transition
-    from thor.markets.transitions import CLOSES
-
-    bells = run.also_at.intersection(MARKS)
-    if not bells:
-        return False
-    rung = Transition.objects.filter(market__key=run.occurrence.market, kind__in=CLOSES, at=at)
-    return _holds(Marks(frozenset(bells)), sessions, at) or rung.exists()
+    return _holds(window, sessions, at) or is_at_bell(run.occurrence, run.also_at)
 
 
 def _moment(run: Claimed) -> datetime:
