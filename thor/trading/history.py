@@ -1,8 +1,9 @@
 """Give features their daily bars: completed days, and today's so far.
 
-    days before the session     `DailyBar`, imported or rolled up; the newest has to be of the session right before
+    days before the session     `DailyBar`, the newest of the session right before; of those that were not imported
+                                but made of minutes, the minutes of regular hours (`regular_days`)
     the session, while it runs  its minutes without bad prints (`today`), and the last quote as its close
-    the session, once over      its `DailyBar` where there is one already, else its minutes
+    the session, once over      its `DailyBar` where it was imported already, else its minutes
 
 Everything is in the shares of the session: prices of before a split are divided by its ratio and volumes multiplied.
 What has too old, too few or no days is left out, and the reason is told; nothing is guessed.
@@ -25,6 +26,7 @@ from thor.timing.session import Session
 from thor.trading.features import YEAR_BARS, DailyBars, Features, TooFewBars, UnusableBars, features_of
 from thor.trading.lastprices import STALE, LastPrice, prices_of
 from thor.trading.real_venues import real_venues
+from thor.trading.regular_days import regular_days
 from thor.trading.today import BarSoFar, NoBarYet, bars_so_far
 
 if TYPE_CHECKING:
@@ -102,13 +104,17 @@ def _days(symbols: Sequence[str], first: date, until: date) -> tuple[dict[str, i
         instrument__symbol__in=list(symbols), instrument__active=True, date__gte=first, date__lt=until
     ).exclude(origin=DailyBar.Origin.SIMULATED, instrument__venue__in=real_venues())
     columns: Any = (
-        rows.annotate(**figures).order_by("date").values_list("instrument__symbol", "instrument", "date", *figures)
+        rows.annotate(**figures)
+        .order_by("date")
+        .values_list("instrument__symbol", "instrument", "origin", "date", *figures)
     )
+    found = list(columns)
+    regular = regular_days({(key, day) for _, key, origin, day, *_ in found if origin != DailyBar.Origin.IMPORTED})
     keys: dict[str, int] = {}
     days: dict[str, list[_Day]] = defaultdict(list)
-    for symbol, key, *day in columns:
+    for symbol, key, _, day, *figures_ in found:
         keys[symbol] = key
-        days[symbol].append(tuple(day))
+        days[symbol].append((day, *regular.get((key, day), figures_)))
     return keys, days
 
 

@@ -2,7 +2,7 @@
 
     while it runs   high, low and volume of the whole minutes since the open, without bad prints; the last quote is the
                     close, and high or low where it lies beyond them
-    once over       its `DailyBar` where there is one already, else all its minutes; quotes of after the close say
+    once over       its `DailyBar` where it was imported already, else all its minutes; quotes of after the close say
                     nothing of the session
 
 Volume is scaled to a whole session: what has traded so far, divided by the share of the session's minutes that were
@@ -129,9 +129,7 @@ def _by_start(rows: Sequence[Instrument], session: Session, until: datetime) -> 
 
 def _stored(symbols: Sequence[str], session: Session) -> Iterator[tuple[str, BarSoFar]]:
     names = ("high", "low", "close", "volume")
-    rows = DailyBar.objects.filter(instrument__symbol__in=symbols, date=session.date).exclude(
-        origin=DailyBar.Origin.SIMULATED, instrument__venue__in=real_venues()
-    )
+    rows = DailyBar.objects.filter(instrument__symbol__in=symbols, date=session.date, origin=DailyBar.Origin.IMPORTED)
     for symbol, *figures in rows.values_list("instrument__symbol", *names):
         yield symbol, BarSoFar(*map(float, figures))
 

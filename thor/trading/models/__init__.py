@@ -1,5 +1,6 @@
 """What trading keeps."""
 
+from thor.trading.models.days import RegularDay
 from thor.trading.models.desk import Desk, ImportedRun, Reconciliation, Refusal, Setting, Switch
 from thor.trading.models.journal import Event, Happening
 from thor.trading.models.learning import Example, LearnedModel, LearningRun
@@ -27,6 +28,7 @@ __all__ = [
     "Purpose",
     "Reconciliation",
     "Refusal",
+    "RegularDay",
     "Setting",
     "State",
     "Switch",
