@@ -125,7 +125,10 @@ def _next_in(stretch: Stretch, times: LocalTimes, at: int) -> tuple[int | None, 
         return None, None
     if local < stretch.end + stretch.offset:
         return local - stretch.offset, None
-    # No offset moves a local time by more than a day, so two days before it nothing can have been missed.
+    # A clock that goes back by the end shows once more what it has shown before `at`; no offset moves it by more than a
+    # day. Else two days before that local time nothing can have been missed.
+    if stretch.end <= at + 2 * DAY:
+        return None, stretch.end
     return None, max(stretch.end, local - stretch.offset - 2 * DAY)
 
 
@@ -136,7 +139,12 @@ def _last_in(stretch: Stretch, times: LocalTimes, at: int) -> tuple[int | None, 
         return local - stretch.offset, None
     if _gap_fires(stretch, times):
         return stretch.start, None
-    return None, None if local is None else min(stretch.start - 1, local - stretch.offset + 2 * DAY)
+    if local is None:
+        return None, None
+    # Before a clock went back it had shown later times than `at`'s: the same reach as above.
+    if stretch.start >= at - 2 * DAY:
+        return None, stretch.start - 1
+    return None, min(stretch.start - 1, local - stretch.offset + 2 * DAY)
 
 
 def _count_in(stretch: Stretch, times: LocalTimes, low: int, high: int) -> int:

@@ -13,6 +13,7 @@ from tests.unit.timing.test_cron import instants
 from thor.timing import Cron
 
 MINUTE_LONG = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 ZONES = sorted(available_timezones())
 #: Where nothing changes, the nasty days are the calendar's own.
 ORDINARY_DAYS = tuple(
@@ -135,4 +136,23 @@ def test_every_zone_of_the_database_keeps_the_promise_at_its_last_change(hour: s
             wrong.append(disagreement(cron, start, end, early=timedelta(hours=2)))
 
     assert len(wrong) > 350
+    assert [line for line in wrong if line] == []
+
+
+def is_back_over_midnight(zone: str, change: datetime) -> bool:
+    """Say whether the clock went back in this hour, and from one day of the month into the one before."""
+    before, after = ((change + n * HOUR).astimezone(ZoneInfo(zone)) for n in (0, 1))
+    back = (before.utcoffset() or timedelta(0)) - (after.utcoffset() or timedelta(0))
+    return back > timedelta(0) and (after.replace(tzinfo=None) + back).day != after.day
+
+
+def test_an_hour_that_comes_again_across_midnight_is_kept_where_only_one_of_the_days_fits():
+    wrong = []
+    for zone, change in [(zone, at) for zone in ZONES for at in changes(zone) if is_back_over_midnight(zone, at)]:
+        today = (change + HOUR).astimezone(ZoneInfo(zone))
+        for day in {today.day, (today + timedelta(days=1)).day}:
+            cron = Cron("*/15", "*", day_of_month=day, zone=zone)
+            wrong.append(disagreement(cron, change - 2 * HOUR, change + 4 * HOUR, early=HOUR))
+
+    assert len(wrong) > 500
     assert [line for line in wrong if line] == []

@@ -20,7 +20,8 @@ class Desk(models.Model):
     """The one desk. Whoever writes orders, fills, positions, intents or events holds the lock of this row.
 
     So the switch and an order that is about to be sent are decided one after the other, and events have one order.
-    `protected_because` says why entries are blocked by auto-protection; empty where they are not.
+    `protected_because` says why entries are blocked by auto-protection; empty where they are not. `account` names whose
+    account the books are of, as the broker tells it, from `account_since` on; empty until the first reconciliation.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -30,6 +31,8 @@ class Desk(models.Model):
     changed_at = models.DateTimeField(null=True)
     protected_because = models.CharField(max_length=200, blank=True)
     protected_at = models.DateTimeField(null=True)
+    account = models.CharField(max_length=100, blank=True)
+    account_since = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = "trading switch"

@@ -108,11 +108,17 @@ class PaperFill(models.Model):
 
 
 class PaperPosition(models.Model):
-    """What is held of one symbol: more than nothing, since the account is long or has none."""
+    """What is held of one symbol: more than nothing, since the account is long or has none.
+
+    `since` is the date on which it was bought first, nothing where nobody noted it; `splits` are the dates (ISO) of the
+    splits that are in `quantity`.
+    """
 
     symbol = models.CharField(max_length=32, primary_key=True)
     quantity = models.DecimalField(**QUANTITY)
     cost = models.DecimalField(**MONEY, help_text="What was paid for what is held")
+    since = models.DateField(null=True)
+    splits = models.JSONField(default=list)
 
     class Meta:
         ordering = ("symbol",)

@@ -18,7 +18,8 @@ class Position(models.Model):
 
     `bought` and `cost` count everything that was ever bought of it, `sold` and `proceeds` what was sold; `highest` and
     `lowest` are the best and the worst close since (for the excursions that learning looks at). `entry_date` is the
-    session of the first fill. `source` is empty for the desk's own.
+    session of the first fill. `source` is empty for the desk's own. `outside` is what somebody else bought of the symbol
+    in the same account: it counts for how much is held, and the desk never sells it.
     """
 
     symbol = models.CharField(max_length=32)
@@ -31,6 +32,7 @@ class Position(models.Model):
     cost = models.DecimalField(**MONEY, default=0)
     sold = models.DecimalField(**QUANTITY, default=0)
     proceeds = models.DecimalField(**MONEY, default=0)
+    outside = models.DecimalField(**QUANTITY, default=0)
     highest = models.DecimalField(**MONEY, null=True)
     lowest = models.DecimalField(**MONEY, null=True)
     risk_amount = models.DecimalField(**MONEY, null=True)
