@@ -25,6 +25,7 @@ class Ended:
     net_pnl: Decimal
     net_pnl_pct: Decimal
     holding_days: int
+    exit_type: str = "SWING_EXIT"
 
 
 def curve(*equities: int | str, start: dt.date = dt.date(2025, 11, 28), step: int = 9) -> list[Point]:
@@ -45,6 +46,20 @@ def test_a_summary_by_hand() -> None:
     assert (found.win_rate, found.profit_factor) == (25, 2)
     assert (found.expectancy, found.expectancy_pct) == (Decimal("37.5"), Decimal("0.625"))
     assert found.holding_days == Decimal("7.25")
+
+
+def test_what_was_closed_outside_is_neither_won_nor_lost_and_counts_for_what_is_known_of_it() -> None:
+    trades = [
+        Ended(Decimal(300), Decimal(6), 4),
+        Ended(Decimal(-100), Decimal(-2), 2),
+        Ended(Decimal(40), Decimal(1), 3, "EXTERNAL_CLOSE"),
+        Ended(Decimal(-20), Decimal(-1), 3, "EXTERNAL_CLOSE"),
+    ]
+
+    found = summarize(trades)
+
+    assert (found.trades, found.winners, found.losers, found.net) == (4, 1, 1, 220)
+    assert (found.win_rate, found.profit_factor, found.expectancy) == (25, 3, 55)
 
 
 def test_without_trades_nothing_is_said_rather_than_zero() -> None:

@@ -12,6 +12,8 @@ from typing import Final, Protocol, TypeVar
 
 NOTHING: Final = Decimal(0)
 HUNDRED: Final = Decimal(100)
+#: How a trade ended that somebody else closed: its exit price is not known.
+OUTSIDE: Final = "EXTERNAL_CLOSE"
 
 #: Year and month.
 Month = tuple[int, int]
@@ -27,8 +29,10 @@ class Point:
 
 
 class Ended(Protocol):
-    """Describe what is read of a finished trade: what it brought after fees, and for how many calendar days it ran."""
+    """Describe what is read of a finished trade: how it ended, what it brought after fees, how many days it ran."""
 
+    @property
+    def exit_type(self) -> str: ...
     @property
     def net_pnl(self) -> Decimal: ...
     @property
@@ -41,9 +45,10 @@ class Ended(Protocol):
 class Summary:
     """What trades come to.
 
-    A winner has brought more than nothing after fees, a loser cost something; `win_rate` is the winners' percentage of
-    all trades. `profit_factor` is what winners brought over what losers cost, None where nothing was lost.
-    `expectancy` is the mean of what a trade brought, `expectancy_pct` the mean of its percentages.
+    A winner has brought more than nothing after fees, a loser cost something; a trade that was closed outside is
+    neither, since nobody knows its price. `win_rate` is the winners' percentage of all trades. `profit_factor` is what
+    winners brought over what losers cost, None where nothing was lost. `expectancy` is the mean of what a trade
+    brought, `expectancy_pct` the mean of its percentages.
     """
 
     trades: int
@@ -69,9 +74,10 @@ class Fall:
 def summarize(trades: Sequence[Ended]) -> Summary:
     """Return what trades come to."""
     count = len(trades)
-    won = [trade.net_pnl for trade in trades if trade.net_pnl > 0]
-    lost = [trade.net_pnl for trade in trades if trade.net_pnl < 0]
-    net = sum(won, NOTHING) + sum(lost, NOTHING)
+    known = [trade.net_pnl for trade in trades if trade.exit_type != OUTSIDE]
+    won = [brought for brought in known if brought > 0]
+    lost = [brought for brought in known if brought < 0]
+    net = sum((trade.net_pnl for trade in trades), NOTHING)
     return Summary(
         trades=count,
         winners=len(won),

@@ -8,6 +8,7 @@ from thor.errors import ThorError
 from thor.trading.models import Trade
 from thor.trading.records.equity import Curve, equity_curve
 from thor.trading.records.performance import (
+    OUTSIDE,
     Fall,
     Month,
     Summary,
@@ -44,7 +45,7 @@ class Report:
     @property
     def outside(self) -> int:
         """Return how many trades were closed outside of Thor, at a price that nobody knows."""
-        return sum(trade.exit_type == "EXTERNAL_CLOSE" for trade in self.trades)
+        return sum(trade.exit_type == OUTSIDE for trade in self.trades)
 
 
 def gather_report(*, first: date | None, last: date | None, capital: Decimal, at: datetime) -> Report:
