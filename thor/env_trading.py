@@ -1,6 +1,6 @@
 """The variables of trading: when its jobs run, what they may risk, and for which account they work.
 
-They have the names under which the desk's documents know them, most of them without THOR_. `thor.env` reads them with
+They have the names that the desk's earlier scheduler gave them, most of them without THOR_. `thor.env` reads them with
 all others; `thor.trading.settings` lets people set limits in the admin that are not set here.
 """
 

@@ -1,4 +1,4 @@
-"""Say when each task of document 003 ran last: by the ledger, and by what was imported where that is later.
+"""Say when each task of the state file ran last: by the ledger, and by what was imported where that is later.
 
 A time is that of the end of a run. The ledger has it of the wall; in a replay the run's own time is said, since the
 wall is years ahead of it.
@@ -16,7 +16,7 @@ from thor.trading.state_keys import JOBS
 
 
 def scheduler_state() -> dict[str, Any]:
-    """Return the document: the known keys in its order, without those that never ran, then the keys nobody knows."""
+    """Return the state: the known keys in the file's order, without those that never ran, then those nobody knows."""
     imported = {row.key: row for row in ImportedRun.objects.all()}
     found: dict[str, Any] = {}
     for key, job in JOBS.items():

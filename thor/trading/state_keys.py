@@ -1,8 +1,8 @@
-"""Name the tasks of document 003, and the job that each of them means here."""
+"""Name the keys of the earlier scheduler's state file, and the job that each of them means here."""
 
 from typing import Final
 
-#: In the order of the document; the values are names of jobs.
+#: In the order of that file; the values are names of jobs.
 JOBS: Final = {
     "reconciliation": "reconciliation",
     "monitor": "emergency_exits",

@@ -26,7 +26,7 @@ def phase_at(table: Table, t: datetime) -> Phase | None:
 
 
 def named_by_hand(table: Table, t: datetime) -> Phase | None:
-    """The precedence of the specification, word by word, without cleverness."""
+    """The precedence of phases, word by word, without cleverness."""
     for session in table.sessions:
         if any(span.contains(t) for span in session.trading_spans()):
             return Phase.pre_close if t >= session.close - timedelta(minutes=15) else Phase.open

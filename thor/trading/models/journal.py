@@ -10,7 +10,7 @@ from thor.trading.models.fields import words
 
 
 class Happening(StrEnum):
-    """The kinds of events, with the words of document 003's execution log."""
+    """The kinds of events, in the words of the earlier scheduler's execution log."""
 
     SIGNAL = "signal_generated"
     RISK_CHECK = "risk_check"

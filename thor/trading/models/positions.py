@@ -18,8 +18,8 @@ class Position(models.Model):
 
     `bought` and `cost` count everything that was ever bought of it, `sold` and `proceeds` what was sold; `highest` and
     `lowest` are the best and the worst close since (for the excursions that learning looks at). `entry_date` is the
-    session of the first fill. `source` is empty for the desk's own. `outside` is what somebody else bought of the symbol
-    in the same account: it counts for how much is held, and the desk never sells it.
+    session of the first fill. `source` is empty for the desk's own. `outside` is what somebody else bought of the
+    symbol in the same account: it counts for how much is held, and the desk never sells it.
     """
 
     symbol = models.CharField(max_length=32)
@@ -71,7 +71,7 @@ class Position(models.Model):
 
 
 class Trade(models.Model):
-    """A position that is over, as the trade ledger of document 003 has it; percentages are percent."""
+    """A position that is over, as the desk's ledger of trades has it; percentages are percent."""
 
     trade_id = models.UUIDField(primary_key=True)
     position = models.OneToOneField(Position, models.PROTECT, related_name="trade")

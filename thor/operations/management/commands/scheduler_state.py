@@ -14,7 +14,7 @@ from thor.trading.state_file import forget_state, import_state
 
 
 class Command(BaseCommand):
-    """Show when each trading task ran last, as the state file of document 003."""
+    """Show when each trading task ran last, as the state file of the earlier scheduler."""
 
     help = "Print when each trading task ran last, as scheduler_state.json; or take over such a file, once."
 
