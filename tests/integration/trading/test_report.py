@@ -6,6 +6,7 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -17,12 +18,14 @@ from uuid import uuid4
 import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from tests.integration.trading.trade_rows import make_equity, make_trade
 from thor.env import env
 from thor.leadership.clock import live_by
+from thor.operations.management.commands import report
 from thor.timing import ManualClock
-from thor.trading.models import Reconciliation, Setting, Trade
+from thor.trading.models import Event, Happening, Reconciliation, Setting, Trade
 from thor.trading.records.equity import equity_curve
 from thor.trading.records.page import report_page
 from thor.trading.records.report import Report, gather_report
@@ -312,6 +315,77 @@ def test_an_empty_journal_is_a_table_of_headings(tmp_path: Path) -> None:
     assert len((tmp_path / "trades.csv").read_text().splitlines()) == 1
 
 
+# The table of events
+
+
+def make_event(number: int, at: datetime, **given: Any) -> Event:
+    values = {"kind": Happening.SUBMITTED, "symbol": "SPY", "fields": {"quantity": "5", "side": "buy"}, **given}
+    return Event.objects.create(number=number, key=f"test:{number}", at=at, **values)
+
+
+def read_events(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(path.read_text(), newline="")))
+
+
+def test_the_journal_is_written_as_a_table_in_its_order(tmp_path: Path) -> None:
+    run = uuid4()
+    make_event(2, NOW, kind=Happening.SWITCH, symbol="", fields={"reason": 'said "stop",\nwent\u2028off'})
+    make_event(1, NOW - DAY, run=run)
+
+    said = command("--events", tmp_path / "events.csv")
+
+    assert read_events(tmp_path / "events.csv") == [
+        {
+            "number": "1", "at": "2026-03-19T20:30:00+00:00", "kind": "order_submitted", "symbol": "SPY",
+            "run": str(run), "fields": '{"quantity": "5", "side": "buy"}',
+        },
+        {
+            "number": "2", "at": "2026-03-20T20:30:00+00:00", "kind": "trading_switch", "symbol": "", "run": "",
+            "fields": '{"reason": "said \\"stop\\",\\nwent\\u2028off"}',
+        },
+    ]  # fmt: skip
+    assert len((tmp_path / "events.csv").read_text().splitlines()) == 3
+    assert said.splitlines()[-1] == f"Wrote {tmp_path / 'events.csv'}"
+
+
+def test_events_are_those_of_the_days_where_the_market_is(tmp_path: Path) -> None:
+    midnight = datetime(2026, 3, 19, 4, 0, tzinfo=UTC)
+    moments = (midnight - timedelta(seconds=1), midnight, midnight + DAY - timedelta(seconds=1), midnight + DAY)
+    for number, at in enumerate(moments, 1):
+        make_event(number, at)
+
+    command("--from", "2026-03-19", "--until", "2026-03-19", "--events", tmp_path / "events.csv")
+
+    assert [row["number"] for row in read_events(tmp_path / "events.csv")] == ["2", "3"]
+
+
+def test_a_symbol_of_the_journal_is_no_formula(tmp_path: Path) -> None:
+    make_event(1, NOW, symbol="=HYPERLINK(1)")
+
+    command("--events", tmp_path / "events.csv")
+
+    assert read_events(tmp_path / "events.csv")[0]["symbol"] == "'=HYPERLINK(1)"
+
+
+def test_a_journal_that_cannot_be_read_to_its_end_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, event = tmp_path / "events.csv", make_event(1, NOW)
+    path.write_text("of yesterday")
+
+    def break_off(*_: object) -> Iterator[Event]:
+        yield event
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(report, "events_between", break_off)
+
+    with pytest.raises(OperationalError):
+        command("--events", path)
+
+    assert path.read_text() == "of yesterday"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 # The command
 
 
@@ -370,10 +444,11 @@ def test_the_printing_zone_moves_no_day_of_the_curve(monkeypatch: pytest.MonkeyP
     assert [point.day for point in curve.points] == [date(2026, 3, 30), date(2026, 3, 31), date(2026, 4, 1)]
 
 
-def test_one_file_for_both_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("one", "other"), [("csv", "html"), ("csv", "events"), ("events", "html")])
+def test_one_file_for_two_is_refused_and_nothing_is_written(tmp_path: Path, one: str, other: str) -> None:
     same = tmp_path / "report"
-    with pytest.raises(CommandError, match="--csv and --html name the same file") as refused:
-        call_command("report", csv=same, html=tmp_path / "." / "report")
+    with pytest.raises(CommandError, match=f"--{one} and --{other} name the same file") as refused:
+        call_command("report", **{one: same, other: tmp_path / "." / "report"})
 
     assert refused.value.returncode == 2
     assert not same.exists()

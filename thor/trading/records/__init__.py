@@ -11,10 +11,12 @@
     Events are numbered while the desk's row is locked. So whoever sees number 7 sees 6 as well, and "all above the
     last number in the file" leaves nothing out.
 
-Trades as CSV (`trades_csv`), a report as one HTML file (`page`)
-    Both are made whole from finished trades and from what reconciliation found the account to be worth (`equity`);
-    `performance` computes, `figures` draws. The HTML needs no network and no server: script and style are in it, and
-    its own policy lets no other script run, whatever a reason or a symbol says.
+Trades as CSV (`trades_csv`), events of the journal as CSV (`events_csv`), a report as one HTML file (`page`)
+    Each is made whole: trades and report from finished trades and from what reconciliation found the account to be
+    worth (`equity`); `performance` computes, `figures` draws. Events are written as they are read, however many there
+    are. The HTML needs no network and no server: script and style are in it, and its own policy lets no other script
+    run, whatever a reason or a symbol says.
 
-Times are printed in MARKET_TIMEZONE with their offset (`printing`); files made whole appear whole (`whole_file`).
+Times are printed in MARKET_TIMEZONE with their offset (`printing`), those of the table of events in UTC; files made
+whole appear whole (`whole_file`).
 """

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from decimal import Decimal
-from typing import Final
 
-from thor.trading.hours import day_of, market_zone
+from thor.trading.hours import day_of
 from thor.trading.models import Reconciliation, Trade
+from thor.trading.records.days import NEXT, midnight
 from thor.trading.records.performance import NOTHING, Point
-
-DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +32,11 @@ def equity_curve(*, first: date | None, last: date | None, capital: Decimal) -> 
 def _by_broker(first: date | None, last: date | None) -> tuple[Point, ...]:
     """Return the last equity of each day on the market's calendar; the base is that of the day before `first`."""
     rows = Reconciliation.objects.filter(equity__isnull=False).order_by("at", "pk")
-    wanted = rows.filter(at__gte=_midnight(first)) if first else rows
-    wanted = wanted.filter(at__lt=_midnight(last + DAY)) if last else wanted
+    wanted = rows.filter(at__gte=midnight(first)) if first else rows
+    wanted = wanted.filter(at__lt=midnight(last + NEXT)) if last else wanted
     ends = {day_of(at): equity for at, equity in wanted.values_list("at", "equity")}
     points = tuple(Point(day, equity) for day, equity in ends.items() if equity is not None)
-    before = rows.filter(at__lt=_midnight(first)).last() if first else None
+    before = rows.filter(at__lt=midnight(first)).last() if first else None
     if before is None or before.equity is None or not points:
         return points
     return (Point(day_of(before.at), before.equity), *points)
@@ -60,8 +58,4 @@ def _by_trades(first: date | None, last: date | None, capital: Decimal) -> tuple
 
 
 def _day_before(trades: Sequence[Trade]) -> date:
-    return trades[0].session_date - DAY
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), market_zone())
+    return trades[0].session_date - NEXT

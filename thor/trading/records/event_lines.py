@@ -24,10 +24,15 @@ def line_of(event: Event) -> str:
         "run": str(event.run) if event.run else None,
     }
     own = {f"{name}_" if name in fixed else name: event.fields[name] for name in sorted(event.fields)}
-    text = json.dumps({**fixed, **own}, ensure_ascii=False)
+    return json_of({**fixed, **own}) + "\n"
+
+
+def json_of(value: dict[str, Any]) -> str:
+    """Return the JSON, in one line whatever a text in it says."""
+    text = json.dumps(value, ensure_ascii=False)
     for sign, escaped in ENDS_OF_LINES.items():
         text = text.replace(sign, escaped)
-    return text + "\n"
+    return text
 
 
 def said_by(line: bytes) -> dict[str, Any] | None:

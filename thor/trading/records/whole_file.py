@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,10 +13,11 @@ class Unwritable(ThorError):
     """A file cannot be written."""
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str | Iterable[str]) -> None:
     """Put a text in place of the file; raise `Unwritable` with the path and the reason, and leave it as it was.
 
     Written beside it, flushed to disk, and renamed: a reader, and a machine that loses power, has the old or the new.
+    A text may come in parts; where their source fails, what it raised goes on, and the file is as it was as well.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,16 +26,18 @@ def write_whole(path: Path, text: str) -> None:
         raise _unwritable(path, error) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.writelines((text,) if isinstance(text, str) else text)
             file.flush()
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
         Path(name).replace(path)
         flush_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             Path(name).unlink()
-        raise _unwritable(path, error) from None
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from None
+        raise
 
 
 def flush_folder(folder: Path) -> None:
