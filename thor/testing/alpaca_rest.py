@@ -34,12 +34,13 @@ KEYS: Final = ("PKTEST", "secret")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request as it came."""
+    """One request as it came, and what became of it."""
 
     method: str
     path: str
     query: Mapping[str, str]
     content: Any
+    fault: Fault
 
 
 class AlpacaRest:
@@ -103,12 +104,12 @@ class AlpacaRest:
         parts = urlsplit(request.path)
         length = int(request.headers.get("Content-Length") or 0)
         body = request.rfile.read(length)
-        asked = Asked(request.command, unquote(parts.path), dict(parse_qsl(parts.query)), _json(body))
+        path = unquote(parts.path)
         with self._lock:
+            asked = Asked(request.command, path, dict(parse_qsl(parts.query)), _json(body), self._fault(path))
             self.asked.append(asked)
-            fault = self._fault(asked.path)
         with suppress(OSError):  # whoever gave up waiting has hung up
-            fault(request, lambda: self._work(request, asked))
+            asked.fault(request, lambda: self._work(request, asked))
 
     def _fault(self, path: str) -> Fault:
         for number, (prefix, fault) in enumerate(self._faults):

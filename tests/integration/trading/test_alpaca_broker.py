@@ -33,7 +33,6 @@ PATIENCE = 0.4
 @pytest.mark.parametrize(
     "fault",
     [
-        status(429),
         status(500),
         status(502),
         status(504),
@@ -42,7 +41,7 @@ PATIENCE = 0.4
         broken,
         says("<html>"),
     ],
-    ids=["429", "500", "502", "504", "504 after acceptance", "time-out", "broken connection", "no JSON"],
+    ids=["500", "502", "504", "504 after acceptance", "time-out", "broken connection", "no JSON"],
 )
 def test_one_submission_is_one_post(
     rest: AlpacaRest, alpaca_broker: AlpacaBroker, waits: list[float], fault: Fault
@@ -131,13 +130,50 @@ def test_a_documented_refusal_is_a_rejection_that_says_why(
     assert alpaca_broker.submit(WISH) == Rejected(f"asset is not tradable ({number})")
 
 
-def test_too_many_requests_is_a_rejection_since_nothing_was_ordered(
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_was_one_request_too_many_is_sent_again_under_its_id(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, waits: list[float], times: int
+) -> None:
+    rest.fail(*[status(429)] * times, path=ORDERS)
+
+    outcome = alpaca_broker.submit(WISH)
+
+    assert isinstance(outcome, Accepted)
+    assert [one.content["client_order_id"] for one in rest.asked if one.method == "POST"] == ["a"] * (times + 1)
+    assert waits == [1.0, 2.0][:times]
+    assert len(rest.book.every_order()) == 1
+
+
+def test_too_many_requests_thrice_are_a_rejection_since_nothing_was_ordered(
     rest: AlpacaRest, alpaca_broker: AlpacaBroker
 ) -> None:
-    rest.fail(status(429, "too many requests."), path=ORDERS)
+    rest.fail(*[status(429, "too many requests.")] * 5, path=ORDERS)
 
     assert alpaca_broker.submit(WISH) == Rejected("too many requests. (429)")
+    assert rest.count("POST", ORDERS) == 3
+    rest.mend()
     assert alpaca_broker.order("a") is None
+
+
+@pytest.mark.parametrize("fault", [taken(status(504)), taken(broken), taken(silent(2 * PATIENCE))])
+def test_doubt_after_one_request_too_many_is_doubt_and_nothing_is_sent_again(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, fault: Fault
+) -> None:
+    rest.fail(status(429), fault, path=ORDERS)
+
+    assert isinstance(alpaca_broker.submit(WISH), Unknown)
+    assert rest.count("POST", ORDERS) == 2
+    assert alpaca_broker.order("a") is not None
+
+
+def test_an_order_is_not_sent_again_once_the_time_of_a_request_is_used_up(rest: AlpacaRest) -> None:
+    broker = AlpacaBroker(
+        rest.url, rest.key, rest.secret, is_live=False, timeout=PATIENCE, sleep=lambda _: time.sleep(1.1 * PATIENCE)
+    )
+    rest.fail(*[status(429)] * 5, path=ORDERS)
+
+    assert isinstance(broker.submit(WISH), Rejected)
+    assert rest.count("POST", ORDERS) == 2
 
 
 def test_an_id_that_is_taken_is_asked_for_and_accepted(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:

@@ -4,13 +4,14 @@ What an answer to an order means
     2xx with an order        Accepted
     422, the id is taken     Alpaca has an order of this `client_order_id`: it is asked for and returned as Accepted
     400, 401, 403, 404, 422  Rejected: Alpaca documents them as refusals (form, keys, buying power, asset)
-    429                      Rejected: nothing was ordered. Alpaca documents it as the limit of requests having been
-                             exceeded (200 a minute), with the advice to wait and send again: the request is turned away
-                             before it is looked at. It is not sent again here, since one submission is one POST.
+    429                      nothing was ordered. Alpaca documents it as the limit of requests having been exceeded (200
+                             a minute), with the advice to wait and send again: the request is turned away before it is
+                             looked at. So it is sent twice more, under the same id; after the third 429 Rejected.
     anything else            Unknown: 5xx, 408, a time-out, a broken connection, an answer that cannot be read. The
                              order may have arrived, even where a gateway says 504.
 
-Questions may be asked again: on 429 twice more, after one second and after two. Everything else that is no answer is
+One submission is one request, and another one only where the server said that it was too many. Questions may be asked
+again as well: on 429 twice more, after one second and after two. Everything else that is no answer is
 `BrokerUnreachable` at once, since whoever asks comes back in minutes anyway. That an order does not exist is believed
 only where Alpaca itself says so, by its own code: a gateway that knows no such page says 404 as well.
 """
@@ -56,7 +57,7 @@ NO_ORDER: Final = 40410000
 UNPROCESSABLE: Final = 422
 TOO_MANY: Final = 429
 REFUSALS: Final = frozenset({400, 401, 403, 404, UNPROCESSABLE, TOO_MANY})
-#: Seconds between the tries of a question that came too soon.
+#: Seconds between the tries of a question, or of an order, that came too soon.
 WAITS: Final = (1.0, 2.0)
 #: The most that Alpaca gives at once.
 ORDERS_A_PAGE: Final = 500
@@ -87,7 +88,7 @@ class AlpacaBroker:
         """Take the address and the account's keys; nothing is sent yet."""
         self.is_live = is_live
         self._rest = AlpacaRest(url, key_id, secret_key, timeout=timeout)
-        self._sleep = sleep
+        self._sleep, self._timeout = sleep, timeout
         self._host = urlsplit(url).netloc
 
     def __repr__(self) -> str:
@@ -95,7 +96,7 @@ class AlpacaBroker:
 
     def account(self) -> Account:
         """Return the account as it is now."""
-        return self._asked(lambda: read_account(self._get("/account")))
+        return self._asked(lambda: read_account(self._get("/account"), is_live=self.is_live))
 
     def positions(self) -> Sequence[BrokerPosition]:
         """Return everything that the account holds."""
@@ -115,9 +116,9 @@ class AlpacaBroker:
         return sorted((fill for fill in found.values() if fill.at >= since), key=lambda fill: (fill.at, fill.id))
 
     def submit(self, request: OrderRequest) -> Outcome:
-        """Order, in one POST."""
+        """Order, in one POST; in another one only where Alpaca has turned the one before away as too many."""
         try:
-            order = read_order(self._rest.post("/orders", _wish(request)))
+            order = read_order(self._post("/orders", _wish(request)))
             if order.client_order_id != request.client_order_id:
                 raise Unanswered(f"Alpaca answered with the order {order.client_order_id}")
             return Accepted(order)
@@ -212,6 +213,21 @@ class AlpacaBroker:
                     raise
                 self._sleep(seconds)
         return self._rest.get(path, query)
+
+    def _post(self, path: str, content: dict[str, str]) -> Any:
+        """Send, and send again after a while what came too soon.
+
+        Not once the time of one request is used up: whoever orders shortly before a bell counts on it.
+        """
+        end = time.monotonic() + self._timeout
+        for seconds in WAITS:
+            try:
+                return self._rest.post(path, content)
+            except Refused as error:
+                if error.status != TOO_MANY or time.monotonic() > end:
+                    raise
+                self._sleep(seconds)
+        return self._rest.post(path, content)
 
     def _asked(self, question: Callable[[], Found]) -> Found:
         try:
