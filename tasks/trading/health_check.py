@@ -9,6 +9,7 @@ from typing import Any
 from thor.env import env, pins
 from thor.jobs import job
 from thor.timing import Every, Occurrence
+from thor.trading.moment import moment
 from thor.trading.services import health_check as service
 
 
@@ -22,4 +23,4 @@ from thor.trading.services import health_check as service
 )
 def health_check(occurrence: Occurrence, **_: Any) -> Any:
     """Return how everything is, and what could not be asked."""
-    return service.check_health(at=occurrence.nominal_at)
+    return service.check_health(at=moment(occurrence.nominal_at))

@@ -163,7 +163,7 @@ def test_the_state_of_a_feed_can_be_asked(store: redis.Redis) -> None:
     (status,) = selectors.feed_status()
 
     assert (status.venue, status.source, status.watermark) == (VENUE, "SIMULATED", at(0))
-    assert (status.published, status.waiting) == (1, 1)
+    assert (status.published, status.waiting, status.ticked) == (1, 1, None)
     assert timedelta(0) <= status.age < timedelta(seconds=30)
     intraday.step_once(market=VENUE, at=at(0))
     assert selectors.feed_status()[0].waiting == 0

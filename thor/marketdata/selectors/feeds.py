@@ -16,7 +16,8 @@ class FeedStatus:
     """How the feed of one venue is.
 
     `age` is the real time since its last batch, `watermark` the data time up to which it has published, `waiting` the
-    number of ticks that intraday has not folded yet.
+    number of ticks that intraday has not folded yet. `ticked` is the data time of the newest tick, or of the begin of
+    the feed's run before the first.
     """
 
     venue: str
@@ -25,6 +26,7 @@ class FeedStatus:
     age: timedelta
     published: int
     waiting: int
+    ticked: datetime | None = None
 
 
 def feed_status() -> list[FeedStatus]:
@@ -49,8 +51,13 @@ def _feed_status(venue: str) -> FeedStatus | None:
     return FeedStatus(
         venue=venue,
         source=meta[b"source"].decode(),
-        watermark=datetime.fromtimestamp(int(meta[b"watermark"]) / 1e9, UTC),
+        watermark=_instant(meta[b"watermark"]),
         age=timedelta(seconds=seconds + micros / 1e6 - float(meta[b"published_at"])),
         published=published,
         waiting=max(0, published - folded),
+        ticked=_instant(meta[b"ticked"]) if b"ticked" in meta else None,
     )
+
+
+def _instant(ns: bytes) -> datetime:
+    return datetime.fromtimestamp(int(ns) / 1e9, UTC)

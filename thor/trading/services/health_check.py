@@ -12,6 +12,7 @@ from typing import Any, Final
 from thor.connections import broker_client
 from thor.env import env
 from thor.leadership.selectors import leader_status
+from thor.marketdata.selectors import feed_status
 from thor.marketdata.silence import silent_for
 from thor.markets.standing import standing
 from thor.trading import wordings
@@ -43,6 +44,7 @@ def check_health(*, broker: Broker | None = None, at: datetime) -> dict[str, Any
         "open_positions": count,
         "positions": None if held is None else _told(held),
         "pending_orders": pending,
+        "feed_ages": _tried("feed_ages", lambda: _ages(at), failures),
         "silent_feeds": _tried("feeds", lambda: _silent(at), failures),
         "clock": _tried("clock", lambda: _clock(at), failures),
         "leader": _tried("leader", _leader, failures),
@@ -90,6 +92,12 @@ def _position(one: BrokerPosition) -> dict[str, Any]:
 def _silent(at: datetime) -> dict[str, int]:
     """Return for how many seconds each venue with a feed has been silent; nothing is 0."""
     return {venue: int(since.total_seconds()) for venue, since in silent_for(at).items()}
+
+
+def _ages(at: datetime) -> dict[str, int]:
+    """Return how many seconds old the newest tick of each venue is, whether that is open or not."""
+    ticked = {one.venue: one.ticked for one in feed_status()}
+    return {venue: max(0, int((at - newest).total_seconds())) for venue, newest in ticked.items() if newest}
 
 
 def _clock(at: datetime) -> dict[str, str]:
