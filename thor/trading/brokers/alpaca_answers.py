@@ -17,6 +17,7 @@ Order statuses and their meaning: https://docs.alpaca.markets/us/docs/orders-at-
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
@@ -31,6 +32,7 @@ from thor.trading.brokers.port import (
     Side,
     Standing,
 )
+from thor.trading.identity import alpaca_identity
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ WORKING: Final = frozenset(
         "suspended",
     }
 )
+#: Of an account's number so much is kept.
+LONGEST_NUMBER: Final = 64
 _SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
 
@@ -110,12 +114,13 @@ def read_position(answer: Any) -> BrokerPosition:
     return _read("a position", _position, answer)
 
 
-def read_account(answer: Any) -> Account:
-    """Return the account.
+def read_account(answer: Any, *, is_live: bool = False) -> Account:
+    """Return the account; Alpaca tells its number, and whoever asks knows whether it is one with real money.
 
     Alpaca no longer tells day trades and their flag (since 2026-07-06): how many there are is not known then.
     """
-    return _read("the account", _account, answer)
+    found = _read("the account", _account, answer)
+    return replace(found, identity=alpaca_identity(is_live=is_live, number=found.identity))
 
 
 def read_list(answer: Any, what: str) -> list[Any]:
@@ -202,6 +207,7 @@ def _account(answer: Answer) -> Account:
         is_account_blocked=_flag(answer, "account_blocked"),
         is_pattern_day_trader=bool(answer.get("pattern_day_trader")),
         day_trades=None if (count := answer.get("daytrade_count")) is None else int(count),
+        identity=_text(answer["account_number"])[:LONGEST_NUMBER],
     )
 
 

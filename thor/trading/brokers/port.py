@@ -119,7 +119,8 @@ class BrokerPosition:
 class Account:
     """The account. Money is in `currency`; `last_equity` is that of the last close.
 
-    `day_trades` are those of five sessions, None where the broker does not tell.
+    `day_trades` are those of five sessions, None where the broker does not tell. `identity` names whose account it is,
+    the same at every question (`thor.trading.identity`); empty where the broker has only this one.
     """
 
     status: str
@@ -133,6 +134,7 @@ class Account:
     is_account_blocked: bool
     is_pattern_day_trader: bool
     day_trades: int | None
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
