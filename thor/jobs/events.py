@@ -11,8 +11,8 @@ _subscribers: list[Subscriber] = []
 
 #: Expected facts of a busy house are for those who look closely; everything else is said aloud.
 QUIET = frozenset({"thor.run.started", "thor.run.succeeded", "thor.run.refused"})
-#: What a person has to mend.
-LOUD = frozenset({"thor.entry.unreadable", "thor.entry.unplannable"})
+#: What a person has to look at.
+LOUD = frozenset({"thor.entry.unreadable", "thor.entry.unplannable", "thor.run.failed"})
 
 
 def subscribe(subscriber: Subscriber) -> None:

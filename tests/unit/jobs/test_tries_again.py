@@ -1,5 +1,6 @@
 """What comes once a session and fails is put off while there is time, and fails where there is none."""
 
+import logging
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,16 @@ def test_a_failure_is_told_of_and_put_off_while_there_is_time(monkeypatch: pytes
 
     assert refusal.value.wait == WAIT
     assert heard == ["thor.run.started", "thor.run.failed"]
+
+
+@pytest.mark.parametrize("left", [WAIT, WAIT + timedelta(seconds=1)])
+def test_each_failure_is_a_warning_in_the_log_once(caplog: pytest.LogCaptureFixture, left: timedelta) -> None:
+    with caplog.at_level(logging.WARNING, "thor.events"), pytest.raises((ConnectionError, LeftOut)):
+        carry_out(fail, left=left)
+
+    (line,) = [one.getMessage() for one in caplog.records if one.name == "thor.events"]
+    assert line.startswith("thor.run.failed entry=a job ")
+    assert "ConnectionError('the broker did not answer')" in line
 
 
 def test_the_last_failure_before_the_deadline_is_one() -> None:
