@@ -8,7 +8,7 @@ from typing import Any
 from thor.markets.sessions import sessions_of_calendar
 from thor.timing import ManualClock
 from thor.trading.brokers.paper.broker import PaperBroker
-from thor.trading.brokers.paper.splits import split_ratios
+from thor.trading.brokers.paper.splits import splits_between
 from thor.trading.brokers.port import (
     Accepted,
     BrokerOrder,
@@ -40,7 +40,7 @@ class Desk:
             sessions=lambda: sessions_of_calendar("XNYS"),
             quotes=self._quotes,
             volume=lambda symbol, day: self.volumes.get(symbol),
-            ratios=split_ratios,
+            splits=splits_between,
         )
 
     def quote(self, last: str, *, at: str = "", **figures: str) -> None:

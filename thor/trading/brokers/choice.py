@@ -45,12 +45,12 @@ def paper_broker(*, now: Callable[[], datetime], market: str = TRADING_MARKET) -
     from thor.marketdata.selectors.quotes import snapshots
     from thor.markets.sessions import sessions_of
     from thor.trading.brokers.paper.broker import PaperBroker
-    from thor.trading.brokers.paper.splits import split_ratios
+    from thor.trading.brokers.paper.splits import splits_between
     from thor.trading.brokers.paper.volume import average_daily_volume
 
     return PaperBroker(
         now=now, sessions=lambda: sessions_of(market), quotes=snapshots, volume=average_daily_volume,
-        ratios=split_ratios,
+        splits=splits_between,
     )  # fmt: skip
 
 

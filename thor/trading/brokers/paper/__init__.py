@@ -4,6 +4,7 @@ What is here
     `market`      pure: at which price a quote lets an order be filled, and how much of it
     `refusals`    why an order is refused: everything that is known of it before it is taken
     `settling`    the books: expire, fill, mark the close; each settlement is one transaction
+    `splits`      what is held and quoted, in new shares from the date of a split on, whenever that is entered
     `volume`      the average daily volume, by which the size of fills is bounded
     `broker`      the port, on top of these
     `clock`       the broker's clock, from Thor's own sessions

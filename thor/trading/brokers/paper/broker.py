@@ -17,7 +17,7 @@ from thor.trading.brokers.paper import settling
 from thor.trading.brokers.paper.daytrades import day_trades
 from thor.trading.brokers.paper.market import PRICE, Quote, read_quote, reserve_price
 from thor.trading.brokers.paper.refusals import refusal
-from thor.trading.brokers.paper.splits import Ratios, in_new_shares, no_splits
+from thor.trading.brokers.paper.splits import Splits, in_new_shares, no_splits
 from thor.trading.brokers.port import (
     Accepted,
     Account,
@@ -34,6 +34,7 @@ from thor.trading.brokers.port import (
     Standing,
     Unknown,
 )
+from thor.trading.identity import paper_identity
 from thor.trading.models.paper import PaperAccount, PaperFill, PaperOrder, PaperPosition
 
 log = logging.getLogger(__name__)
@@ -57,11 +58,11 @@ class PaperBroker:
         sessions: Callable[[], SessionTable],
         quotes: Callable[[Sequence[str]], Mapping[str, Mapping[str, Any]]],
         volume: Callable[[str, date], Decimal | None],
-        ratios: Ratios = no_splits,
+        splits: Splits = no_splits,
     ) -> None:
         """Take what the account lives by and trades against; nothing is read yet."""
         self._now, self._sessions, self._snapshots, self._volume = now, sessions, quotes, volume
-        self._ratios = ratios
+        self._splits = splits
 
     def settle(self, *, at: datetime) -> None:
         """Bring the books to an instant: expire, fill, mark the close. Whoever settles twice changes nothing more."""
@@ -83,6 +84,7 @@ class PaperBroker:
                 is_account_blocked=False,
                 is_pattern_day_trader=False,
                 day_trades=day_trades(exchange.sessions, at),
+                identity=paper_identity(),
             )
 
     def positions(self) -> Sequence[BrokerPosition]:
@@ -150,8 +152,8 @@ class PaperBroker:
     def _settled(self, at: datetime, *symbols: str) -> Iterator[tuple[PaperAccount, settling.Exchange, datetime]]:
         """Settle and go on in the same transaction; quotes are read before it, so that nobody waits for Redis in it."""
         sessions = self._sessions()
-        quotes = in_new_shares(self._quotes(*symbols), at, sessions.zone, self._ratios)
-        exchange = settling.Exchange(sessions, quotes, self._volume, self._ratios)
+        quotes = in_new_shares(self._quotes(*symbols), at, sessions.zone, self._splits)
+        exchange = settling.Exchange(sessions, quotes, self._volume, self._splits)
         with settling.locked(at, sessions) as account:
             yield account, exchange, settling.settle(account, exchange, at)
 

@@ -3,7 +3,7 @@
 Everything here runs inside a transaction that holds the lock of the account's row; `locked` begins one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +13,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import QuerySet
 
+from thor.marketdata.adjust import SplitOf
 from thor.markets.table import SessionTable
 from thor.timing.session import Session
 from thor.trading.brokers.paper.market import (
@@ -23,7 +24,7 @@ from thor.trading.brokers.paper.market import (
     money,
     rounded_down,
 )
-from thor.trading.brokers.paper.splits import Ratios, in_units, local_date, no_splits
+from thor.trading.brokers.paper.splits import Splits, after_split, local_date, midnight, no_splits
 from thor.trading.brokers.port import Side, Standing
 from thor.trading.models.paper import PaperAccount, PaperFill, PaperOrder, PaperPosition
 from thor.trading.settings import limits
@@ -39,7 +40,7 @@ class Exchange:
     sessions: SessionTable
     quotes: Mapping[str, Quote]
     volume: Callable[[str, date], Decimal | None]
-    ratios: Ratios = no_splits
+    splits: Splits = no_splits
 
 
 @contextmanager
@@ -126,19 +127,52 @@ def _worth(position: PaperPosition, quotes: Mapping[str, Quote]) -> Decimal:
 
 
 def _split(account: PaperAccount, exchange: Exchange, at: datetime) -> None:
-    """Count what is held in new shares on the first settlement of a date, and end the orders of before it."""
-    before, today = (local_date(one, exchange.sessions.zone) for one in (account.settled_at, at))
-    if before == today:
+    """Count what is held in new shares from the date of a split on, and end the orders of before it.
+
+    A split may be entered on its date or after it, so every settlement looks for those that are not carried out yet.
+    """
+    zone = exchange.sessions.zone
+    held = {one: _since(one, local_date(account.settled_at, zone)) for one in PaperPosition.objects.all()}
+    orders = {one: local_date(one.submitted_at, zone) for one in open_orders().filter(expires_at__gt=at)}
+    days, today = {*held.values(), *orders.values()}, local_date(at, zone)
+    if not days or min(days) >= today:
         return
-    held = {one.symbol: one for one in PaperPosition.objects.all()}
-    orders = list(open_orders())
-    ratios = exchange.ratios({*held, *(one.symbol for one in orders)}, before, today)
-    for symbol in held.keys() & ratios.keys():
-        held[symbol].quantity = in_units(held[symbol].quantity, ratios[symbol])
-        held[symbol].save(update_fields=["quantity"])
-    for order in orders:
-        if order.symbol in ratios and order.expires_at > at:
+    splits = exchange.splits({*(one.symbol for one in held), *(one.symbol for one in orders)}, min(days), today)
+    for position, since in held.items():
+        _count_anew(position, [one for one in splits.get(position.symbol, ()) if one[0] > since], zone)
+    for order, sent in orders.items():
+        if any(day > sent for day, _ in splits.get(order.symbol, ())):
             finish(order, Standing.CANCELLED, at, "the symbol was split")
+
+
+def _since(position: PaperPosition, settled: date) -> date:
+    """Return the date on which a position was bought first, as far as splits go.
+
+    Where nobody has noted it, splits until the last settlement are in the position: they were carried out then.
+    """
+    if position.since is None:
+        position.since = settled
+        position.save(update_fields=["since"])
+    return position.since
+
+
+def _count_anew(position: PaperPosition, splits: Sequence[SplitOf], zone: str) -> None:
+    """Carry out the splits since the first purchase that are not in a position yet."""
+    known = [one for one in splits if one[0].isoformat() in position.splits]
+    missing = [one for one in splits if one not in known]
+    for split in missing:
+        traded = list(_traded(position.symbol, midnight(split[0], zone), zone))
+        position.quantity = after_split(position.quantity, traded, split, known)
+        position.splits = [*position.splits, split[0].isoformat()]
+        known.append(split)
+    if missing:
+        position.save(update_fields=["quantity", "splits"])
+
+
+def _traded(symbol: str, since: datetime, zone: str) -> Iterator[tuple[date, Decimal]]:
+    """Give what was bought of a symbol since an instant, and what was sold as less than nothing, with its date."""
+    for fill in PaperFill.objects.filter(order__symbol=symbol, at__gte=since).select_related("order"):
+        yield local_date(fill.at, zone), fill.quantity if fill.order.side == Side.BUY else -fill.quantity
 
 
 def _mark_close(account: PaperAccount, exchange: Exchange, at: datetime) -> None:
@@ -164,7 +198,7 @@ def _fill(account: PaperAccount, order: PaperOrder, exchange: Exchange, at: date
     affordable = account.cash / price if order.side == Side.BUY else wanted
     quantity = rounded_down(min(wanted, affordable), order.quantity)
     if quantity > 0:
-        _book(account, order, quantity, price, at, quote.at)
+        _book(account, order, quantity, price, at, exchange)
     if affordable < wanted:
         finish(order, Standing.CANCELLED, at, "insufficient buying power: the price rose above what was set aside")
 
@@ -186,8 +220,9 @@ def _liquidity(order: PaperOrder, quote: Quote, exchange: Exchange) -> Decimal:
 
 
 def _book(
-    account: PaperAccount, order: PaperOrder, quantity: Decimal, price: Decimal, at: datetime, quote_at: datetime
+    account: PaperAccount, order: PaperOrder, quantity: Decimal, price: Decimal, at: datetime, exchange: Exchange
 ) -> None:
+    quote_at = exchange.quotes[order.symbol].at
     PaperFill.objects.create(
         order=order, number=order.fills.count() + 1, quantity=quantity, price=price, at=at, quote_at=quote_at
     )
@@ -199,15 +234,16 @@ def _book(
     order.save(update_fields=["filled_quantity", "filled_value", "standing", "updated_at"])
     if order.side == Side.BUY:
         account.cash -= value
-        _hold_more(order.symbol, quantity, value)
+        _hold_more(order.symbol, quantity, value, local_date(at, exchange.sessions.zone))
     else:
         account.cash += value
         _hold_less(order.symbol, quantity)
     account.save()
 
 
-def _hold_more(symbol: str, quantity: Decimal, cost: Decimal) -> None:
-    row = PaperPosition.objects.filter(pk=symbol).first() or PaperPosition(pk=symbol, quantity=NOTHING, cost=NOTHING)
+def _hold_more(symbol: str, quantity: Decimal, cost: Decimal, day: date) -> None:
+    found = PaperPosition.objects.filter(pk=symbol).first()
+    row = found or PaperPosition(pk=symbol, quantity=NOTHING, cost=NOTHING, since=day)
     row.quantity += quantity
     row.cost += cost
     row.save()
