@@ -1,4 +1,4 @@
-"""Compare the account with the journal once an hour, and at each system start; nothing is traded before it says READY.
+"""Compare the account with the journal once an hour, and at each system start; nothing is bought before it says READY.
 
 It settles orders of which nobody knows, writes down what the broker has, and says what is wrong. Nothing is sold.
 A broker that does not answer is asked again within the run, and then with every poll of orders.
