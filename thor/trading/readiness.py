@@ -1,9 +1,7 @@
 """Say whether trading may go on: by reconciliations of this start of the system, as long as they are fresh.
 
     none since the system started     nothing may be ordered yet
-    older than four hours, or, where  nothing: nobody has looked at the account for too long
-    that is longer, than when two
-    more were due by the schedule
+    too old (see `_good_until`)       nothing: nobody has looked at the account for too long
     from the future                   nothing: what the clock was set back over says nothing of now
     READY                             everything
     SAFE_MODE, EXIT_ONLY              exits
