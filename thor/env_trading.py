@@ -181,7 +181,7 @@ class TradingEnv(ScheduleEnv):
     max_portfolio_heat: Decimal = _part("MAX_PORTFOLIO_HEAT", "0.08", "Part of equity in all positions")
     max_trades_per_day: int = named("MAX_TRADES_PER_DAY", 4, "Entries a session", ge=1, le=1000)
     max_consecutive_losses: int = named(
-        "MAX_CONSECUTIVE_LOSSES", 3, "Losing trades in a row that stop entries", ge=1, le=1000
+        "MAX_CONSECUTIVE_LOSSES", 3, "Losing trades in a row that stop entries", ge=1, le=100
     )
     daily_loss_limit: Decimal = _part(
         "DAILY_LOSS_LIMIT", "0.02", "Part of equity whose loss in a session stops entries"

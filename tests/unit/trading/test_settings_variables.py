@@ -12,6 +12,7 @@ from thor.env import Env, read
 from thor.env_trading import TradingEnv
 from thor.env_variables import name_of
 from thor.errors import BadConfiguration
+from thor.trading.commitments import NEWEST
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -30,7 +31,7 @@ NUMBERS = {
     "max_risk_per_symbol": (Decimal("0.02"), "0.0001", "1", "0", "1.0001"),
     "max_portfolio_heat": (Decimal("0.08"), "0.0001", "1", "-0.08", "1.0001"),
     "max_trades_per_day": (4, "1", "1000", "0", "1001"),
-    "max_consecutive_losses": (3, "1", "1000", "0", "1001"),
+    "max_consecutive_losses": (3, "1", "100", "0", "101"),
     "daily_loss_limit": (Decimal("0.02"), "0.0001", "1", "-0.02", "1.0001"),
     "max_allocation_per_symbol_pct": (Decimal(5), "0.01", "100", "0", "100.01"),
     "max_entries_per_symbol": (4, "1", "100", "0", "101"),
@@ -83,11 +84,15 @@ def test_every_variable_of_trading_is_looked_at_here() -> None:
     assert set(TradingEnv.model_fields) - BROKERS - FEEDS == {*NUMBERS, *FLAGS, *WORDS}
 
 
-def test_the_defaults_are_those_of_the_document() -> None:
+def test_the_defaults_are_those_of_the_documents() -> None:
     found = read()
 
     defaults = {**{key: row[0] for key, row in {**NUMBERS, **WORDS}.items()}, **FLAGS}
     assert {key: getattr(found, key) for key in defaults} == defaults
+
+
+def test_no_more_losses_in_a_row_may_be_allowed_than_are_counted() -> None:
+    assert NUMBERS["max_consecutive_losses"][2] == str(NEWEST)
 
 
 @pytest.mark.parametrize("field", NUMBERS)
