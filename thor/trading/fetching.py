@@ -1,4 +1,4 @@
-"""Give symbols the days that the desk judges by, from Alpaca: completed sessions, and the splits in between.
+"""Give symbols the days that the desk judges by, from Alpaca: completed sessions, and splits, also those to come.
 
 Days and splits of fifty symbols come into the database in one transaction, so that no symbol has half of them, nor raw
 prices without the split between them. They count as imported: they take the place of what was simulated, rolled up or
@@ -25,6 +25,8 @@ from thor.trading.alpaca_days import AlpacaDays, DaysUnavailable, UnusableBar, d
 VENUE: Final = "us_equities"
 #: How long after its close a day may still change; the free plan withholds the newest 15 minutes as well.
 SETTLED: Final = timedelta(minutes=20)
+#: How far ahead splits are asked for: one has to be entered before its date, and they are announced weeks before.
+AHEAD: Final = timedelta(days=42)
 #: Symbols of one question, and of one transaction.
 SYMBOLS: Final = 50
 #: Symbols that Alpaca's free plan streams: with more it refuses the whole stream.
@@ -53,7 +55,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """The sessions that are over, and the date of now, by which splits count already."""
+    """The sessions that are over, and the date of now."""
 
     sessions: Sequence[Session]
     today: date
@@ -150,7 +152,7 @@ def _splits(symbols: Sequence[str], window: _Window, source: AlpacaDays) -> list
     if not window.with_splits:
         return []
     try:
-        return source.splits(symbols, first=window.first, last=window.today)
+        return source.splits(symbols, first=window.first, last=window.today + AHEAD)
     except DaysUnavailable as error:
         raise DaysUnavailable(f"{error} It was about splits: --without-splits leaves them to import_splits.") from None
 

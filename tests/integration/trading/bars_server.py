@@ -62,7 +62,8 @@ class BarsServer:
     def _work(self, path: str, query: dict[str, str]) -> Answer:
         if path == ACTIONS:
             found = {"forward_splits": self.forward, "reverse_splits": self.reverse}
-            return Answer(200, {"corporate_actions": {name: rows for name, rows in found.items() if rows}})
+            asked = {name: [row for row in rows if _is_within(row, query)] for name, rows in found.items()}
+            return Answer(200, {"corporate_actions": {name: rows for name, rows in asked.items() if rows}})
         if path != BARS:
             return Answer(404, {"message": "endpoint not found."})
         bars = [
@@ -105,6 +106,11 @@ def bar_of(at: datetime) -> dict[str, Any]:
 def split_of(symbol: str, day: date, old: float, new: float) -> dict[str, Any]:
     """Return a split as Alpaca writes it."""
     return {"symbol": symbol, "ex_date": f"{day}", "process_date": f"{day}", "old_rate": old, "new_rate": new}
+
+
+def _is_within(row: dict[str, Any], query: dict[str, str]) -> bool:
+    # Both ends belong to it; where there is none it is the current day, which nobody here asks for.
+    return query["start"] <= row["process_date"] <= query["end"]
 
 
 @contextmanager

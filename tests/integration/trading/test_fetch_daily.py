@@ -137,14 +137,20 @@ def test_answers_are_read_page_by_page(server: BarsServer) -> None:
     assert dates("SPY") == dates("AMD") == DATES
 
 
-def test_splits_come_with_the_days_until_today(server: BarsServer) -> None:
-    server.forward = [split_of("SPY", DATES[2], 2, 3), split_of("AMD", date(2026, 3, 2), 1, 2)]
-    server.reverse = [split_of("AMD", NOON.date(), 10, 1)]
+def test_splits_come_with_the_days_and_weeks_ahead_of_their_date(server: BarsServer) -> None:
+    server.forward = [split_of("SPY", day, 2, 3) for day in (date(2026, 2, 9), DATES[2], date(2026, 4, 2))]
+    server.reverse = [split_of("AMD", NOON.date(), 10, 1), split_of("AMD", date(2026, 4, 1), 2, 1)]
 
     run(*DAYS)
 
+    query = dict(server.asked)[ACTIONS]
+    assert (query["start"], query["end"]) == ("2026-02-10", "2026-04-01")
     found = list(Split.objects.order_by("date").values_list("instrument__symbol", "date", "ratio"))
-    assert found == [("SPY", DATES[2], Decimal("1.5")), ("AMD", NOON.date(), Decimal("0.1"))]
+    assert found == [
+        ("SPY", DATES[2], Decimal("1.5")),
+        ("AMD", NOON.date(), Decimal("0.1")),
+        ("AMD", date(2026, 4, 1), Decimal("0.5")),
+    ]
 
 
 def test_splits_that_cannot_be_had_keep_raw_days_out_unless_they_are_not_wanted(server: BarsServer) -> None:
