@@ -66,6 +66,16 @@ def test_a_quote_of_a_feed_that_has_died_is_not_traded_at(desk: Desk) -> None:
     assert desk.order().standing is Standing.FILLED
 
 
+def test_a_market_order_waits_for_a_price_that_is_meant(desk: Desk) -> None:
+    desk.snapshots["SPY"] |= {"bid": Decimal(60), "ask": Decimal(140), "last_at": local("2026-03-03T09:40").isoformat()}
+    desk.buy("10")
+    assert desk.order().standing is Standing.WORKING
+
+    desk.quote("100", bid="60", ask="140")
+
+    assert (desk.order().standing, desk.order().filled_average_price) == (Standing.FILLED, Decimal("100.05"))
+
+
 def test_an_order_expires_at_the_close_and_its_buying_power_comes_back(desk: Desk) -> None:
     desk.buy(limit="90")
 

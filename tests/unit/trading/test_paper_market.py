@@ -85,6 +85,32 @@ def test_a_market_order_sets_aside_three_per_cent_more_than_the_ask_and_a_limit_
     assert reserve_price(Kind.LIMIT, Decimal(90), spread) == 90
 
 
+def test_a_market_order_is_filled_at_the_last_trade_where_bid_and_ask_are_not_meant() -> None:
+    wide = quote(bid="60", ask="140", last="100")
+
+    assert execution_price(Side.BUY, None, wide) == Decimal("100.05")
+    assert execution_price(Side.SELL, None, wide) == Decimal("99.95")
+    assert reserve_price(Kind.MARKET, None, wide) == 103
+
+
+def test_a_market_order_waits_where_bid_and_ask_are_not_meant_and_nobody_has_traded() -> None:
+    for wide in (old(bid="60", ask="140", last="100"), quote(bid="60", ask="140")):
+        assert execution_price(Side.BUY, None, wide) is None
+        assert execution_price(Side.SELL, None, wide) is None
+
+
+def test_a_limit_says_itself_how_far_an_order_goes_at_a_bid_and_an_ask_that_are_not_meant() -> None:
+    wide = quote(bid="60", ask="140", last="100")
+
+    assert execution_price(Side.BUY, Decimal(139), wide) is None
+    assert execution_price(Side.BUY, Decimal(140), wide) == 140
+    assert execution_price(Side.SELL, Decimal(60), wide) == 60
+
+
+def test_a_bid_and_an_ask_of_ten_per_cent_are_meant() -> None:
+    assert execution_price(Side.BUY, None, quote(bid="100", ask="110", last="105")) == Decimal("110.055")
+
+
 def test_an_order_of_whole_units_is_filled_in_whole_units() -> None:
     assert rounded_down(Decimal("3.9"), Decimal(10)) == 3
     assert rounded_down(Decimal("3.9"), Decimal("10.5")) == Decimal("3.9")

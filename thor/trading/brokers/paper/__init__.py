@@ -17,7 +17,11 @@ Time
 What is like Alpaca's
     Orders are good for the day. One that is sent outside the regular session waits for the next open, and expires at
     that session's close. A sale is of what is held and not yet promised to another order. A purchase sets aside its
-    limit, or for a market order 3 % above the ask. A refusal leaves no trace, and its id can be used again.
+    limit, or for a market order 3 % above what it would cost. A refusal leaves no trace, and its id can be used again.
+
+At which price
+    The ask for a purchase, the bid for a sale, and 5 basis points of slippage; never beyond a limit. A bid and an ask
+    more than 10 % apart are not meant: a market order is filled at the last trade then, if it is fresh, else not yet.
 
 How much is filled
     At most 5 % of the average daily volume of 20 days, a symbol and session, all orders together. Where no days are

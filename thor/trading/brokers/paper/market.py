@@ -10,7 +10,7 @@ from thor.trading.brokers.port import Kind, Side
 
 #: What an execution is worse than its quote: 5 basis points, each way.
 SLIPPAGE: Final = Decimal("0.0005")
-#: What a market order may cost above the ask; Alpaca sets aside 2.5 % to 4 %.
+#: What a market order may cost above its price of now; Alpaca sets aside 2.5 % to 4 %.
 COLLAR: Final = Decimal("0.03")
 #: The share of a day's average volume that all orders of one symbol may take in a session.
 PARTICIPATION: Final = Decimal("0.05")
@@ -31,7 +31,8 @@ class Quote:
     """What can be had of a symbol: prices and sizes, each None where it is not known, at an instant of the exchange.
 
     `last` is what the symbol is worth: its last trade, or the middle of bid and ask. It `is_guess` where neither says
-    so: the trade is old, and nobody quotes both sides at prices that could be meant.
+    so: the trade is old, and nobody quotes both sides at prices that could be meant. It `is_wide` where both sides are
+    quoted so far apart that nobody means them.
     """
 
     bid: Decimal | None
@@ -41,10 +42,17 @@ class Quote:
     last: Decimal
     at: datetime
     is_guess: bool = False
+    is_wide: bool = False
 
     def price(self, side: Side) -> Decimal | None:
         """Return the price at which somebody who goes this way finds the other side."""
         return self.ask if side is Side.BUY else self.bid
+
+    def market_price(self, side: Side) -> Decimal | None:
+        """Return that price as one who asks no limit pays it: where it is not meant, what the symbol is worth."""
+        if not self.is_wide:
+            return self.price(side)
+        return None if self.is_guess else self.last
 
     def size(self, side: Side) -> Decimal | None:
         """Return how much is quoted there."""
@@ -66,7 +74,16 @@ def read_quote(snapshot: Mapping[str, Any], now: datetime | None = None) -> Quot
     fresh = last if max(at, now or at) - traded_at <= STALE else None
     sure = _confirmed(fresh, bid, ask)
     bid_size, ask_size = (_positive(snapshot.get(name)) for name in ("bid_size", "ask_size"))
-    return Quote(bid or fresh, ask or fresh, bid_size, ask_size, sure or known, at, is_guess=sure is None)
+    return Quote(
+        bid or fresh,
+        ask or fresh,
+        bid_size,
+        ask_size,
+        sure or known,
+        at,
+        is_guess=sure is None,
+        is_wide=_is_wide(bid, ask),
+    )
 
 
 def last_trade(snapshot: Mapping[str, Any]) -> tuple[Decimal, datetime] | None:
@@ -76,8 +93,11 @@ def last_trade(snapshot: Mapping[str, Any]) -> tuple[Decimal, datetime] | None:
 
 
 def execution_price(side: Side, limit: Decimal | None, quote: Quote) -> Decimal | None:
-    """Return at which price an order is filled by a quote: slippage included, and never beyond its limit."""
-    found = quote.price(side)
+    """Return at which price an order is filled by a quote: slippage included, and never beyond its limit.
+
+    Without a limit that says how far to go nobody trades at a bid or an ask that is not meant.
+    """
+    found = quote.market_price(side) if limit is None else quote.price(side)
     if found is None:
         return None
     if side is Side.BUY:
@@ -91,7 +111,7 @@ def reserve_price(kind: Kind, limit: Decimal | None, quote: Quote) -> Decimal:
     """Return what one unit of a purchase may cost at most, as far as buying power is concerned."""
     if kind is Kind.LIMIT and limit is not None:
         return limit
-    return ((quote.ask or quote.last) * (1 + COLLAR)).quantize(PRICE, ROUND_CEILING)
+    return ((quote.market_price(Side.BUY) or quote.ask or quote.last) * (1 + COLLAR)).quantize(PRICE, ROUND_CEILING)
 
 
 def rounded_down(quantity: Decimal, whole: Decimal) -> Decimal:
@@ -107,11 +127,15 @@ def money(amount: Decimal) -> Decimal:
 
 def _confirmed(last: Decimal | None, bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
     """Return a fresh last price if bid and ask do not speak against it, else their middle if they are near."""
-    if bid is None or ask is None or ask > bid * (1 + WIDE):
+    if bid is None or ask is None or _is_wide(bid, ask):
         return last
     if last is not None and bid * (1 - OUTSIDE) <= last <= ask * (1 + OUTSIDE):
         return last
     return (bid + ask) / 2
+
+
+def _is_wide(bid: Decimal | None, ask: Decimal | None) -> bool:
+    return bid is not None and ask is not None and ask > bid * (1 + WIDE)
 
 
 def _instant(text: str) -> datetime:
