@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.integration.trading.daily_days import split
 from tests.integration.trading.paper_desk import Desk, local
 from thor.env import env
 from thor.marketdata.models import DailyBar, Instrument
@@ -134,6 +135,20 @@ def test_the_average_volume_is_that_of_the_twenty_days_before() -> None:
     assert average_daily_volume("SPY", day) == 10
     assert average_daily_volume("SPY", day + timedelta(days=365)) is None
     assert average_daily_volume("NOSUCH", day) is None
+
+
+def test_volumes_of_before_a_split_are_counted_in_new_shares() -> None:
+    spy = Instrument.objects.get_or_create(symbol="SPY", defaults={"venue": "us_equities", "kind": "equity"})[0]
+    days = [date(2026, 2, 26), date(2026, 2, 27), date(2026, 3, 2)]
+    figures = dict.fromkeys(("open", "high", "low", "close"), Decimal(1))
+    for day, volume in zip(days, (100, 100, 400), strict=True):
+        DailyBar.objects.create(instrument=spy, date=day, **figures, volume=volume, origin="imported")
+    split("SPY", date(2026, 3, 2), "4")
+    split("SPY", date(2026, 3, 3), "0.5")
+    split("SPY", date(2026, 3, 4), "7")
+
+    assert average_daily_volume("SPY", date(2026, 3, 2)) == 400
+    assert average_daily_volume("SPY", date(2026, 3, 3)) == 200
 
 
 def test_days_that_were_made_up_are_no_volume_once_prices_are_real(monkeypatch: pytest.MonkeyPatch) -> None:
