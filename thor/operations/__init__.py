@@ -1,4 +1,4 @@
-"""Run the whole set of processes on one machine: `manage.py up`, `down` and `demo`.
+"""Run the whole set of processes on one machine: `manage.py up`, `down` and `demo`; and serve its operators.
 
 Thor is several programs: web, feed, two beats, two workers, Flower, and an embedded Valkey where no Redis is
 configured. Elsewhere compose, systemd or Kubernetes starts them and starts them again; on one's own machine
@@ -15,6 +15,15 @@ jobs, so it stands above every other room and nothing stands upon it.
     welcome      notice that all is ready, and say where it is
     folder       one `up` a folder, and how `down` finds it
     demo         a trading day at 60 times its pace, in a folder of its own
+
+It also holds what joins several rooms and is nobody's but an operator's:
+
+    simulate     prepare a day of all jobs in virtual time; `simulation` runs it, with `hands` for bodies,
+                 `simulated_progress` while it lasts and `simulated_ledger` for what it left
+    handbook     the pages of the documentation that are written from the code
+    scheduler_state
+                 when each trading task ran last, for `manage.py scheduler_state`
+    management   the commands, among them `preflight`, `report`, `fetch_daily`, `trading` and `run_heartbeat`
 
 What can happen to a program, and what follows:
 

@@ -5,6 +5,7 @@ What is here
     `refusals`    why an order is refused: everything that is known of it before it is taken
     `settling`    the books: expire, fill, mark the close; each settlement is one transaction
     `splits`      what is held and quoted, in new shares from the date of a split on, whenever that is entered
+    `daytrades`   how many the account has made, by the books
     `volume`      the average daily volume, by which the size of fills is bounded
     `broker`      the port, on top of these
     `clock`       the broker's clock, from Thor's own sessions
