@@ -13,6 +13,8 @@ that needs volume is believed later rather than sooner.
 
 A minute is seen in which anything of the symbol's venue has traded. Where more than a tenth of what has passed was not
 seen, since the feed began late or was away, there is no bar: its high, low and volume would be those of another day.
+Neither has a symbol one whose first minute ever comes later than that in the session: it was added while others were
+watched since the open. One that had minutes on days before has only traded late.
 
 Where a venue's prices were made up until some minute of this session, and are real since, the bar begins behind that
 minute, and those before it count as not seen: a made-up high would be a breakout that nobody has seen.
@@ -25,7 +27,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Count, Max
+from django.db.models import Count, Exists, Max, OuterRef
 
 from thor.marketdata.feeds.choice import SIMULATED
 from thor.marketdata.models import Bar, DailyBar, Instrument
@@ -101,9 +103,11 @@ def bars_so_far(last_closes: Mapping[str, float], *, session: Session, at: datet
         figures |= session_figures(some, closes, start, until)
     prices = {} if is_over else prices_of([row.symbol for row in rows], at)
     seen = _seen({row.venue for row in rows}, session, until)
+    late = _begun_late({key: one.first_at for key, one in figures.items()}, session, until)
     for row in rows:
         stretch = Stretch(session, until, seen.get(row.venue, 0))
-        found[row.symbol] = _bar(figures.get(row.pk), prices.get(row.symbol), stretch, is_over=is_over)
+        bar = _bar(figures.get(row.pk), prices.get(row.symbol), stretch, is_over=is_over)
+        found[row.symbol] = late.get(row.pk, bar) if isinstance(bar, BarSoFar) else bar
     return {symbol: found.get(symbol, NoBarYet("it is no instrument any more")) for symbol in symbols}
 
 
@@ -140,6 +144,17 @@ def _seen(venues: Collection[str], session: Session, until: datetime) -> dict[st
     real = bars.exclude(source=SIMULATED, instrument__venue__in=real_venues()).order_by()
     counted = real.values("instrument__venue").annotate(minutes=Count("start_at", distinct=True))
     return {row["instrument__venue"]: row["minutes"] for row in counted}
+
+
+def _begun_late(first: Mapping[int, datetime], session: Session, until: datetime) -> dict[int, NoBarYet]:
+    """Return those instruments whose first minute ever came when more than a tenth of what has passed was over."""
+    passed = passed_share(session, until)
+    late = {key: at for key, at in first.items() if passed - passed_share(session, at) < LEAST_SEEN * passed}
+    if not late:
+        return {}
+    before = Bar.objects.filter(instrument=OuterRef("pk"), start_at__lt=session.open)
+    known = set(Instrument.objects.filter(Exists(before), pk__in=late).values_list("pk", flat=True))
+    return {key: NoBarYet(f"it is watched since {told_time(at)} only") for key, at in late.items() if key not in known}
 
 
 def _bar(done: Figures | None, price: LastPrice | None, stretch: Stretch, *, is_over: bool) -> BarSoFar | NoBarYet:

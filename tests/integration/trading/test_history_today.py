@@ -10,7 +10,8 @@ from thor.env import env
 from thor.marketdata.models import Bar, DailyBar
 from thor.markets.sessions import sessions_of_calendar
 from thor.trading.features import DailyBars
-from thor.trading.history import History, features_by_symbol, history_of, prices_of
+from thor.trading.history import History, features_by_symbol, history_of
+from thor.trading.lastprices import prices_of
 from thor.trading.today import passed_share
 
 pytestmark = pytest.mark.django_db
@@ -119,10 +120,22 @@ def test_a_session_of_which_too_little_was_seen_says_nothing(redis_client: redis
 
 def test_minutes_in_which_a_symbol_did_not_trade_were_seen_where_its_venue_traded(redis_client: redis.Redis) -> None:
     write_minutes("IBM", OPEN, [200.0] * 365)
+    write_minutes("SPY", OPEN - timedelta(days=1), [100.0])
     write_minutes("SPY", OPEN + timedelta(minutes=300), [100.0] * 65)
     write_quote(redis_client, "SPY", 100.0, ENTRY)
 
     assert last(today(ENTRY)["SPY"])[3] == pytest.approx(650 * 390 / 365)
+
+
+@pytest.mark.parametrize(("minute", "reason"), [(36, None), (37, "it is watched since 10:07:00 EST only")])
+def test_a_symbol_that_was_added_while_others_were_watched_has_no_bar_without_its_morning(
+    redis_client: redis.Redis, minute: int, reason: str | None
+) -> None:
+    write_minutes("IBM", OPEN, [200.0] * 365)
+    write_minutes("SPY", OPEN + timedelta(minutes=minute), [100.0] * (365 - minute))
+    write_quote(redis_client, "SPY", 100.0, ENTRY)
+
+    assert today(ENTRY).left_out.get("SPY") == reason
 
 
 def test_a_quote_of_fifteen_minutes_ago_still_counts(redis_client: redis.Redis) -> None:
