@@ -225,8 +225,8 @@ class TradingEnv(ScheduleEnv):
         "RECONCILIATION_MARK_UNKNOWN_CLOSED", True, "Close positions that the broker has no more"
     )
     top_n_candidates: int = named("TOP_N_CANDIDATES", 20, "Best candidates that are looked at", ge=1, le=1000)
-    lookback_days: int = named("LOOKBACK_DAYS", 252, "Daily bars that features are made of", ge=210, le=5000)
-    min_history_days: int = named("MIN_HISTORY_DAYS", 210, "Daily bars that a symbol needs", ge=210, le=5000)
+    lookback_days: int = named("LOOKBACK_DAYS", 252, "Daily bars that entries are judged by", ge=210, le=5000)
+    min_history_days: int = named("MIN_HISTORY_DAYS", 210, "Daily bars that an entry needs", ge=210, le=5000)
     universe: Symbols = named("THOR_UNIVERSE", (), "Symbols to trade, comma-separated; empty means the box's list")
     strategies: Ids = named("THOR_STRATEGIES", (), "Ids of the strategies to ask, comma-separated; empty means all")
 

@@ -12,6 +12,7 @@ from thor.trading.brokers.choice import TRADING_MARKET
 from thor.trading.brokers.paper.market import last_trade, read_quote
 from thor.trading.features import Features
 from thor.trading.history import features_by_symbol
+from thor.trading.universe import elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ def _last_prices(symbols: Sequence[str], session_date: date) -> dict[str, Decima
     session = next(iter(sessions_of(TRADING_MARKET).between(session_date, session_date)), None)
     if session is None or not symbols:
         return {}
-    found = {symbol: _ended_at(one) for symbol, one in snapshots(symbols).items()}
+    others = elsewhere(symbols)
+    found = {symbol: _ended_at(one) for symbol, one in snapshots([one for one in symbols if one not in others]).items()}
     return {symbol: one[0] for symbol, one in found.items() if one is not None and _is_of(session, one[1])}
 
 

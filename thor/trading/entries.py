@@ -20,7 +20,7 @@ from thor.trading.desk import hold
 from thor.trading.exits import open_exits
 from thor.trading.features import Features
 from thor.trading.gates.existing import ADD_ON_CONFIDENCE
-from thor.trading.history import Seen, features_by_symbol
+from thor.trading.history import MOST_MISSING, Seen, features_by_symbol
 from thor.trading.hours import last_session, sessions_until
 from thor.trading.learning.active import risk_score
 from thor.trading.models import Happening, Intent, IntentState, Order, Purpose
@@ -74,7 +74,10 @@ def decide_entries(*, at: datetime, run: UUID, session_date: date, limits: Limit
     known = intents_of(session_date)
     if known:
         return known
-    seen = features_by_symbol(universe(), at=at, session_date=session_date, with_today=True, bars=limits.lookback_days)
+    seen = features_by_symbol(
+        universe(), at=at, session_date=session_date, with_today=True, bars=limits.lookback_days,
+        least=limits.min_history_days, most_missing=MOST_MISSING,
+    )  # fmt: skip
     if not seen.features:
         some = [f"{symbol}: {reason}" for symbol, reason in list(seen.left_out.items())[:NAMED]]
         raise NothingToJudge(f"no symbol of the universe has features; {'; '.join(some)}")

@@ -87,14 +87,15 @@ class Features:
         return {name: value for name, value in asdict(self).items() if isinstance(value, float)}
 
 
-def features_of(bars: DailyBars) -> Features:
+def features_of(bars: DailyBars, least: int = LEAST_BARS) -> Features:
     """Return the features at the last bar. Raises `TooFewBars` and `UnusableBars`.
 
-    A high of 52 weeks is that of 252 bars, or of all where the symbol is younger than that.
+    A high of 52 weeks is that of 252 bars, or of all where the symbol is younger than that. Who wants to know a symbol
+    for longer than features need says so by `least`.
     """
     import numpy as np
 
-    _check(bars)
+    _check(bars, max(least, LEAST_BARS))
     series = {**_trend(bars), **_oscillators(bars)}
     last = {name: float(values[-1]) for name, values in series.items()}
     missing = sorted(name for name, value in last.items() if not np.isfinite(value))
@@ -125,15 +126,16 @@ def within_confidence(count: int) -> int:
     return max(LOWEST_CONFIDENCE, min(HIGHEST_CONFIDENCE, count))
 
 
-def _check(bars: DailyBars) -> None:
+def _check(bars: DailyBars, least: int) -> None:
     import numpy as np
 
     columns = (bars.high, bars.low, bars.close, bars.volume)
     count = len(bars.dates)
     if any(len(column) != count for column in columns):
         raise UnusableBars("the columns of the bars differ in length; each needs a value for every date.")
-    if count < LEAST_BARS:
-        raise TooFewBars(f"{count} daily bars are too few; features need {LEAST_BARS}.")
+    if count < least:
+        who = "features need" if least == LEAST_BARS else "MIN_HISTORY_DAYS asks for"
+        raise TooFewBars(f"{count} daily bars are too few; {who} {least}.")
     odd = ~np.isfinite(columns).all(axis=0) | (bars.low <= 0) | (bars.volume < 0)
     odd |= (bars.high < bars.close) | (bars.close < bars.low)
     if odd.any():

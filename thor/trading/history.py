@@ -6,9 +6,12 @@
     the session, once over      its `DailyBar` where it was imported already, else its minutes
 
 Everything is in the shares of the session: prices of before a split are divided by its ratio and volumes multiplied.
-What has too old, too few or no days is left out, and the reason is told; nothing is guessed.
+What has too old, too few or no days is left out, and the reason is told; nothing is guessed. Instruments of other
+venues than that of the traded shares have none. Days that are missing in between are asked about for entries alone
+(`most_missing`): a figure made across a hole is worse than no purchase, but better than an exit that nobody judges.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -20,20 +23,21 @@ from django.db.models.functions import Cast
 from thor.env import env
 from thor.marketdata import closes
 from thor.marketdata.adjust import SplitOf, divisor
+from thor.marketdata.feeds.choice import SIMULATED_PAST
 from thor.marketdata.models import DailyBar
 from thor.markets.sessions import sessions_of
 from thor.timing.session import Session
-from thor.trading.features import YEAR_BARS, DailyBars, Features, TooFewBars, UnusableBars, features_of
-from thor.trading.lastprices import STALE, LastPrice, prices_of
+from thor.trading.features import LEAST_BARS, YEAR_BARS, DailyBars, Features, TooFewBars, UnusableBars, features_of
 from thor.trading.real_venues import real_venues
 from thor.trading.regular_days import regular_days
 from thor.trading.today import BarSoFar, NoBarYet, bars_so_far
+from thor.trading.universe import elsewhere, shares_venue
 
 if TYPE_CHECKING:
     from thor.trading.indicators import Floats
 
-__all__ = ["STALE", "History", "LastPrice", "Seen", "features_by_symbol", "history_of", "prices_of"]
-
+#: Sessions of the last 252 that an entry can do without: real records lack a few.
+MOST_MISSING: Final = 5
 #: Prices are divided to as many places as they have at rest.
 PLACES: Final = 8
 _COLUMNS: Final = ("high", "low", "close", "volume")
@@ -59,27 +63,46 @@ class Seen(NamedTuple):
 
 
 def features_by_symbol(
-    symbols: Sequence[str], *, at: datetime, session_date: date, with_today: bool = False, bars: int = YEAR_BARS
+    symbols: Sequence[str],
+    *,
+    at: datetime,
+    session_date: date,
+    with_today: bool = False,
+    bars: int = YEAR_BARS,
+    least: int = LEAST_BARS,
+    most_missing: int | None = None,
 ) -> Seen:
-    """Return the features of each symbol at its last bar, in the order of the symbols; see `history_of`."""
-    found = history_of(symbols, at=at, session_date=session_date, bars=bars, with_today=with_today)
+    """Return the features of each symbol at its last bar, in the order of the symbols; see `history_of`.
+
+    `least` is how many bars a symbol needs, today's counted in.
+    """
+    found = history_of(
+        symbols, at=at, session_date=session_date, bars=bars, with_today=with_today, most_missing=most_missing
+    )
     features: dict[str, Features] = {}
     left_out = found.left_out
     for symbol, days in found.items():
         try:
-            features[symbol] = features_of(days)
+            features[symbol] = features_of(days, least)
         except (TooFewBars, UnusableBars) as error:
             left_out[symbol] = str(error)
     return Seen(features, {symbol: left_out[symbol] for symbol in symbols if symbol in left_out})
 
 
 def history_of(
-    symbols: Sequence[str], *, at: datetime, session_date: date, bars: int = YEAR_BARS, with_today: bool = False
+    symbols: Sequence[str],
+    *,
+    at: datetime,
+    session_date: date,
+    bars: int = YEAR_BARS,
+    with_today: bool = False,
+    most_missing: int | None = None,
 ) -> History:
     """Return up to `bars` completed days before the session of each symbol, and today's so far as one more.
 
     The days of all symbols are read in one statement, and their splits in another. A session that has not begun has no
-    bar of today, so with `with_today` nothing is found before its open.
+    bar of today, so with `with_today` nothing is found before its open. A symbol of which more than `most_missing` of
+    the last 252 sessions since its first day are missing is left out; without it nobody asks.
     """
     ahead = sessions_of(env().trading_market).between(session_date - timedelta(days=2 * bars + 14), session_date)
     before = [session for session in ahead if session.date < session_date][-bars:]
@@ -87,6 +110,9 @@ def history_of(
         return History({}, dict.fromkeys(symbols, f"its market has no session before {session_date}"))
     keys, days = _days(symbols, before[0].date, session_date)
     found, left_out = _fresh(symbols, keys, days, before[-1].date)
+    if most_missing is not None and _holes_matter():
+        found, holes = _whole(found, [session.date for session in before[-YEAR_BARS:]], most_missing)
+        left_out |= holes
     splits = closes.splits_of([keys[symbol] for symbol in found], session_date)
     made = {symbol: _bars(rows, splits[keys[symbol]], session_date) for symbol, rows in found.items()}
     if with_today:
@@ -103,6 +129,8 @@ def _days(symbols: Sequence[str], first: date, until: date) -> tuple[dict[str, i
     rows = DailyBar.objects.filter(
         instrument__symbol__in=list(symbols), instrument__active=True, date__gte=first, date__lt=until
     ).exclude(origin=DailyBar.Origin.SIMULATED, instrument__venue__in=real_venues())
+    if venue := shares_venue():
+        rows = rows.filter(instrument__venue=venue)
     columns: Any = (
         rows.annotate(**figures)
         .order_by("date")
@@ -123,14 +151,38 @@ def _fresh(
 ) -> tuple[dict[str, list[_Day]], dict[str, str]]:
     """Divide symbols into those whose days reach up to the session right before, and the reasons for the others."""
     found: dict[str, list[_Day]] = {}
-    left_out: dict[str, str] = {}
+    left_out = elsewhere([symbol for symbol in symbols if symbol not in keys])
     for symbol in dict.fromkeys(symbols):
+        if symbol in left_out:
+            continue
         if symbol not in keys:
             left_out[symbol] = "no active instrument that is called so has a day of the last year; import its days"
         elif days[symbol][-1][0] != last:
             left_out[symbol] = f"its last day is {days[symbol][-1][0]}, and that of its market {last}"
         else:
             found[symbol] = days[symbol]
+    return found, left_out
+
+
+def _holes_matter() -> bool:
+    """Tell whether missing days can be had: nobody can fetch those of prices that are made up."""
+    venue = shares_venue()
+    return venue not in SIMULATED_PAST or venue in real_venues()
+
+
+def _whole(
+    days: Mapping[str, list[_Day]], sessions: Sequence[date], most_missing: int
+) -> tuple[dict[str, list[_Day]], dict[str, str]]:
+    """Divide symbols into those that lack few sessions since their first day, and the reasons for the others."""
+    found: dict[str, list[_Day]] = {}
+    left_out: dict[str, str] = {}
+    for symbol, rows in days.items():
+        since = sessions[bisect_left(sessions, rows[0][0]) :]
+        gone = len(since) - len({day for day, *_ in rows}.intersection(since))
+        if gone > most_missing:
+            left_out[symbol] = f"{gone} of its last {len(since)} sessions are missing; fetch or import them"
+        else:
+            found[symbol] = rows
     return found, left_out
 
 

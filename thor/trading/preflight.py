@@ -5,6 +5,7 @@
     storage      the folders of logs and state can be written
     broker       it answers, and lets the account trade
     clock        at a real broker the market goes by its clock; by the calendar alone is a warning
+    universe     what is traded are shares of this market; symbols of other venues are left out with a warning
     strategies   at least one can be asked on this market
     model        the active one can be read; to have none is a warning, since the rules go on alone
     pipeline     every module of trading can be loaded
@@ -67,6 +68,7 @@ def run_checks(broker: Callable[[], Broker] | None = None) -> list[Check]:
         "storage": check_storage,
         "broker": lambda: check_broker((broker or own)()),
         "clock": check_clock,
+        "universe": check_universe,
         "strategies": check_strategies,
         "model": check_model,
         "pipeline": check_pipeline,
@@ -181,6 +183,18 @@ def _judge(name: str, account: Account) -> Check:
     if words := " and ".join(word for word, is_so in blocked.items() if is_so):
         return _failed("broker", f"the account at {name} is {words}; settle that with the broker before trading.")
     return _passed("broker", f"{name} answers: equity {account.equity:.2f} {account.currency}, status {account.status}")
+
+
+def check_universe() -> Check:
+    """Look for symbols that are instruments of another venue: entries leave them out."""
+    from thor.trading.universe import elsewhere, universe
+
+    symbols = universe()
+    if others := elsewhere(symbols):
+        reasons = "; ".join(f"{symbol}: {reason}" for symbol, reason in others.items())
+        sentence = f"not everything is traded ({reasons}); take it out of THOR_UNIVERSE."
+        return Check("universe", False, Level.WARNING, sentence)
+    return _passed("universe", f"{len(symbols)} symbols")
 
 
 def check_strategies() -> Check:

@@ -1,13 +1,10 @@
 """Say which symbols the desk looks at."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Final
 
-from django.db.models import Exists, OuterRef
-
 from thor.env import env
-from thor.marketdata.models import DailyBar, Instrument
+from thor.marketdata.models import Instrument
 from thor.marketdata.symbols import canonical
 
 #: Three funds on indices and forty large companies of the United States, all of them liquid and listed for years.
@@ -20,19 +17,32 @@ DEFAULT: Final = (
     "XOM", "CVX", "CAT", "BA", "HON", "GE", "UPS",
 )  # fmt: skip
 
+#: On which venue the shares of a market trade; of a market that is not named every instrument counts.
+SHARES: Final = {"usa": "us_equities"}
+
 
 def universe() -> tuple[str, ...]:
     """Return the symbols that entries are looked for in, each once: those of THOR_UNIVERSE, else the default ones."""
     return tuple(dict.fromkeys(map(canonical, env().universe))) or DEFAULT
 
 
-def missing(symbols: Sequence[str], *, before: date) -> dict[str, str]:
-    """Return why symbols cannot be judged at all, by symbol in their order; those that can are left out.
+def shares_venue() -> str | None:
+    """Return the venue on which the shares of the traded market are; nothing where no venue is known for it."""
+    return SHARES.get(env().trading_market)
 
-    It is no error: a desk trades what it has prices of.
+
+def elsewhere(symbols: Sequence[str]) -> dict[str, str]:
+    """Return why symbols are none of the shares that are traded, by symbol: here something else is called so.
+
+    CL is Colgate at a broker of shares and crude oil on Globex: nobody may buy the one at the prices of the other.
     """
-    days = DailyBar.objects.filter(instrument=OuterRef("pk"), date__lt=before)
-    rows = Instrument.objects.filter(symbol__in=symbols, active=True).annotate(has_days=Exists(days))
-    known = dict(rows.values_list("symbol", "has_days"))
-    reasons = {None: "no active instrument is called so", False: f"it has no day before {before}; import its days"}
-    return {symbol: reasons[known.get(symbol)] for symbol in symbols if not known.get(symbol)}
+    venue = shares_venue()
+    if venue is None or not symbols:
+        return {}
+    rows = Instrument.objects.filter(symbol__in=symbols).exclude(venue=venue).values_list("symbol", "venue")
+    others = dict(rows)
+    return {
+        symbol: f"what is called so here trades on {others[symbol]}, and the desk trades shares of {venue}"
+        for symbol in symbols
+        if symbol in others
+    }

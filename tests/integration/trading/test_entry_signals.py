@@ -12,7 +12,8 @@ import pytest
 from tests.integration.trading.daily_days import sessions_before, write_days, write_minutes
 from tests.integration.trading.swing_desk import CLOSE, DAY, ENTRY, OPEN, SwingDesk, a_run, dying, orders, said
 from tests.integration.trading.trade_rows import make_trade
-from thor.marketdata.models import Instrument
+from thor.env import env
+from thor.marketdata.models import DailyBar, Instrument
 from thor.trading import entries
 from thor.trading.brokers.port import BrokerUnreachable
 from thor.trading.buying import send_unsent
@@ -86,6 +87,38 @@ def test_the_whole_way_from_universe_to_order(spy: SwingDesk, caplog: pytest.Log
     after = Event.objects.filter(symbol="SPY").exclude(kind=Happening.SIGNAL).order_by("number")
     assert [one.kind for one in after] == ["risk_check", "order_submitted", "order_filled"]
     assert Position.objects.get().strategy_id == "trend_pullback_v1"
+
+
+def test_a_symbol_with_a_hole_in_its_days_is_not_bought(spy: SwingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = env().model_copy(update={"feed": "us_equities=alpaca"})
+    monkeypatch.setattr("thor.trading.real_venues.env", lambda: settings)
+    DailyBar.objects.filter(date__in=YEAR[-16:-1]).delete()
+
+    with pytest.raises(NothingToJudge, match="SPY: 15 of its last 252 sessions are missing; fetch or import them"):
+        enter(spy)
+
+
+def test_a_symbol_is_bought_once_it_has_as_many_days_as_are_set(
+    spy: SwingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DailyBar.objects.filter(date__in=YEAR[:-229]).delete()
+    allow(monkeypatch, min_history_days=231)
+    with pytest.raises(NothingToJudge, match="SPY: 230 daily bars are too few; MIN_HISTORY_DAYS asks for 231"):
+        enter(spy)
+
+    allow(monkeypatch, min_history_days=230)
+
+    assert enter(spy)["sent"] == ["SPY"]
+
+
+def test_a_future_that_is_called_like_a_share_is_not_bought(spy: SwingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    rises(spy, "CL")
+    monkeypatch.setattr(entries, "universe", lambda: ("CL", "SPY"))
+
+    assert enter(spy)["sent"] == ["SPY"]
+    assert Event.objects.get(key__startswith="left_out").fields["symbols"] == {
+        "CL": "what is called so here trades on globex, and the desk trades shares of us_equities"
+    }
 
 
 def test_without_a_fill_there_is_no_position(spy: SwingDesk) -> None:

@@ -77,6 +77,75 @@ def test_days_that_were_made_up_do_not_count_once_the_prices_are_real(monkeypatc
     assert "import its days" in found("us_equities=alpaca").left_out["SPY"]
 
 
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let prices be real, so that days can be fetched."""
+    settings = env().model_copy(update={"feed": "us_equities=alpaca"})
+    monkeypatch.setattr("thor.trading.real_venues.env", lambda: settings)
+
+
+@pytest.mark.usefixtures("real")
+def test_who_asks_for_a_whole_history_gets_none_with_a_hole_in_it_and_others_do() -> None:
+    write_days("SPY", [*YEAR[:-16], YEAR[-1]])  # away for fifteen sessions, and back for one
+    write_days("IBM", YEAR[:100] + YEAR[105:])
+    write_days("BAC", YEAR[:100] + YEAR[106:])
+
+    found = history_of(["SPY", "IBM", "BAC"], at=AT, session_date=DAY, most_missing=5)
+
+    assert set(found) == {"IBM"}
+    assert found.left_out == {
+        "SPY": "15 of its last 252 sessions are missing; fetch or import them",
+        "BAC": "6 of its last 252 sessions are missing; fetch or import them",
+    }
+    assert set(history_of(["SPY", "IBM", "BAC"], at=AT, session_date=DAY)) == {"SPY", "IBM", "BAC"}
+
+
+@pytest.mark.usefixtures("real")
+def test_what_a_young_symbol_lacks_is_counted_from_its_first_day() -> None:
+    write_days("SPY", YEAR[-215:])
+    write_days("IBM", YEAR[-220:-20] + YEAR[-10:])
+
+    found = history_of(["SPY", "IBM"], at=AT, session_date=DAY, most_missing=5)
+
+    assert set(found) == {"SPY"}
+    assert found.left_out == {"IBM": "10 of its last 220 sessions are missing; fetch or import them"}
+
+
+@pytest.mark.usefixtures("real")
+def test_holes_of_longer_ago_than_a_year_are_nothing_to_figures() -> None:
+    write_days("SPY", YEAR[:1] + YEAR[-252:])
+
+    assert "SPY" in history_of(["SPY"], at=AT, session_date=DAY, bars=300, most_missing=5)
+
+
+def test_made_up_days_that_nobody_could_fetch_may_be_missing() -> None:
+    write_days("SPY", [*YEAR[:-16], YEAR[-1]])
+
+    assert "SPY" in history_of(["SPY"], at=AT, session_date=DAY, most_missing=5)
+
+
+def test_an_instrument_of_another_venue_is_no_share_though_it_is_called_so() -> None:
+    write_days("CL", YEAR)
+    write_days("SPY", YEAR)
+
+    found = history_of(["CL", "SPY"], at=AT, session_date=DAY)
+
+    assert set(found) == {"SPY"}
+    assert found.left_out == {
+        "CL": "what is called so here trades on globex, and the desk trades shares of us_equities"
+    }
+
+
+def test_as_many_bars_are_needed_as_are_asked_for() -> None:
+    write_days("SPY", YEAR[-230:])
+
+    features, left_out = features_by_symbol(["SPY"], at=AT, session_date=DAY, least=231)
+
+    assert not features
+    assert left_out == {"SPY": "230 daily bars are too few; MIN_HISTORY_DAYS asks for 231."}
+    assert "SPY" in features_by_symbol(["SPY"], at=AT, session_date=DAY, least=230).features
+
+
 def test_the_session_before_is_found_over_a_weekend_and_a_holiday() -> None:
     tuesday = date(2026, 2, 17)  # the Monday was Presidents' Day
     write_days("SPY", [session.date for session in sessions_before(tuesday, 210)])

@@ -1,29 +1,24 @@
-"""Symbols without an instrument or without days are told, and nobody stumbles over them."""
-
-from datetime import date
+"""What is called like a share and is none is told of, and nobody trades it at prices of something else."""
 
 import pytest
 
-from tests.integration.trading.daily_days import write_days
-from thor.marketdata.models import Instrument
-from thor.trading.universe import missing
+from thor.env import env
+from thor.trading.universe import elsewhere
 
 pytestmark = pytest.mark.django_db
 
-DAY = date(2026, 3, 3)
 
-
-def test_what_is_missing_is_told_in_the_order_of_the_symbols() -> None:
-    write_days("SPY", [date(2026, 3, 2)])
-    write_days("QQQ", [DAY])
-    write_days("AIG", [date(2026, 3, 2)])
-    Instrument.objects.filter(symbol="AIG").update(active=False)
-
-    found = missing(["NONE", "SPY", "QQQ", "AIG", "IBM"], before=DAY)
+def test_instruments_of_other_venues_are_told_in_the_order_of_the_symbols() -> None:
+    found = elsewhere(["NONE", "SPY", "CL", "BTCUSD", "IBM"])
 
     assert found == {
-        "NONE": "no active instrument is called so",
-        "QQQ": "it has no day before 2026-03-03; import its days",
-        "AIG": "no active instrument is called so",
-        "IBM": "it has no day before 2026-03-03; import its days",
+        "CL": "what is called so here trades on globex, and the desk trades shares of us_equities",
+        "BTCUSD": "what is called so here trades on crypto, and the desk trades shares of us_equities",
     }
+
+
+def test_of_a_market_whose_venue_nobody_knows_every_instrument_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = env().model_copy(update={"trading_market": "japan"})
+    monkeypatch.setattr("thor.trading.universe.env", lambda: settings)
+
+    assert elsewhere(["SPY", "CL"]) == {}

@@ -26,7 +26,7 @@ from thor.trading.models import LearnedModel, Setting
 from thor.trading.preflight import Check, Level, check_broker, run_checks
 
 ROOT = Path(__file__).resolve().parents[3]
-NAMES = ["settings", "scope", "storage", "broker", "clock", "strategies", "model", "pipeline"]
+NAMES = ["settings", "scope", "storage", "broker", "clock", "universe", "strategies", "model", "pipeline"]
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +99,20 @@ def test_the_strategies_that_are_enabled_are_named(pin: Pin) -> None:  # noqa: F
     pin(THOR_STRATEGIES="event_driven_v1,mean_reversion_v1")
 
     assert preflight.check_strategies().sentence == "mean_reversion_v1, event_driven_v1"
+
+
+def test_a_symbol_of_another_venue_is_a_warning_that_names_the_venue(pin: Pin) -> None:  # noqa: F811
+    pin(THOR_UNIVERSE="SPY,CL")
+
+    check = preflight.check_universe()
+
+    assert (check.ok, check.level) == (False, Level.WARNING)
+    assert check.sentence == (
+        "not everything is traded (CL: what is called so here trades on globex, and the desk trades shares of "
+        "us_equities); take it out of THOR_UNIVERSE."
+    )
+    pin(THOR_UNIVERSE="SPY,IBM")
+    assert preflight.check_universe().sentence == "2 symbols"
 
 
 def test_a_row_that_cannot_be_used_is_a_warning() -> None:
@@ -297,7 +311,7 @@ class TestCommand:
         done = run("preflight", place=place)
 
         assert done.returncode == 1
-        assert done.stderr.splitlines()[-1] == "thor: 3 of 10 checks failed: settings, broker, model."
+        assert done.stderr.splitlines()[-1] == "thor: 4 of 11 checks failed: settings, broker, universe, model."
         assert "run python manage.py migrate" in done.stdout
 
     @pytest.mark.parametrize("command", ["run_heartbeat", "run_supervisor"])
