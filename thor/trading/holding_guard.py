@@ -73,11 +73,6 @@ class HoldVerdict:
         """Tell whether the sale may pass."""
         return self.reason in PASSING
 
-    @property
-    def is_forced(self) -> bool:
-        """Tell whether the position has to go."""
-        return self.reason is HoldReason.MAX_HOLD_EXCEEDED
-
 
 def judge_exit(*, entry_date: date, on: date, cause: ExitCause, account: AccountOfDay) -> HoldVerdict:
     """Say whether a position may be sold on a day."""

@@ -50,15 +50,6 @@ def test_the_first_rule_that_applies_answers(
     assert (found.reason, found.is_allowed) == (reason, is_allowed)
 
 
-def test_only_the_longest_hold_forces_a_sale() -> None:
-    verdicts = {
-        held: judge_exit(entry_date=DAY - timedelta(days=held), on=DAY, cause=ExitCause.STRATEGY, account=RICH)
-        for held in (20, 21)
-    }
-
-    assert {held: found.is_forced for held, found in verdicts.items()} == {20: False, 21: True}
-
-
 def test_the_reasons_are_those_that_the_journal_has_always_used() -> None:
     assert {str(one) for one in HoldReason} == {
         "same_day_discretionary",
