@@ -22,7 +22,7 @@ from thor.trading.commitments import situation
 from thor.trading.desk import hold
 from thor.trading.exits import open_exit
 from thor.trading.gates import Approved, Refused, Situation, Wish, judge_purchase
-from thor.trading.lastprices import LastPrice, prices_of
+from thor.trading.lastprices import Prices, prices_of
 from thor.trading.models import Desk, Event, Happening, Intent, IntentState, Order, Refusal, State
 from thor.trading.ordering import plan_order, send_order
 from thor.trading.settings import Limits
@@ -34,6 +34,8 @@ SWITCH: Final = "trading_switch"
 OBSERVING: Final = "observation_only"
 #: And one of the desk's own: what is to be sold is not bought, whenever that was decided.
 LEAVING: Final = "to_be_sold"
+#: Nor is what has no price although its feed gives: a silent feed is a gate of risk.
+NO_PRICE: Final = "no_price"
 
 SENT: Final = "sent"
 UNSENT: Final = (State.PLANNED, State.ABSENT)
@@ -60,7 +62,7 @@ class Buyer:
         found: Situation = situation(self._account, broker.positions(), at=at, session_date=session.date)
         self._now = replace(found, equity=_equity(found.equity, {one.run for one in intents}))
         symbols = [one.symbol for one in intents]
-        self._prices: dict[str, LastPrice] = prices_of(symbols, at)
+        self._prices: Prices = prices_of(symbols, at)
         self._venues = dict(Instrument.objects.filter(symbol__in=symbols).values_list("symbol", "venue"))
 
     def buy(self, intent: Intent) -> str:
@@ -85,7 +87,7 @@ class Buyer:
 
     def _wish(self, intent: Intent) -> Wish:
         """Return the wish at the price of this moment; a symbol without one counts as one whose feed is silent."""
-        price, venue = self._prices.get(intent.symbol), self._venues.get(intent.symbol)
+        price = self._prices.get(intent.symbol)
         return Wish(
             intent.symbol,
             intent.confidence or 0,
@@ -94,8 +96,12 @@ class Buyer:
             intent.features,
             intent.risk_score,
             average_daily_volume(intent.symbol, self._session.date),
-            is_feed_silent=price is None or venue is None or is_silent(venue, self._at, intent.symbol),
+            is_feed_silent=price is None or self._is_silent(intent.symbol),
         )
+
+    def _is_silent(self, symbol: str) -> bool:
+        venue = self._venues.get(symbol)
+        return venue is None or is_silent(venue, self._at, symbol)
 
     def _forbidden(self, intent: Intent, desk: Desk) -> tuple[str, str] | None:
         """Return the gate and the reason why nothing at all may be bought now."""
@@ -103,8 +109,11 @@ class Buyer:
             return ACCOUNT, f"the broker has blocked the account ({self._account.status})"
         if reason := why_not(intent.purpose, desk):
             return SWITCH, reason
-        leaving = open_exit(intent.symbol)
-        return (LEAVING, f"{intent.symbol} is to be sold: {leaving.reason}") if leaving else None
+        if leaving := open_exit(intent.symbol):
+            return LEAVING, f"{intent.symbol} is to be sold: {leaving.reason}"
+        if intent.symbol in self._prices or self._is_silent(intent.symbol):
+            return None
+        return NO_PRICE, f"{intent.symbol} has no price: {self._prices.left_out[intent.symbol]}"
 
     def _plan(self, intent: Intent, verdict: Approved) -> Order | str:
         self._note(intent, allowed=True, decision=verdict.decision.value, **verdict.figures)

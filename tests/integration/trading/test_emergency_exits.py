@@ -9,10 +9,10 @@ import pytest
 from tests.integration.trading.daily_days import sessions_before, split, write_days
 from tests.integration.trading.swing_desk import DAY, OPEN, SwingDesk, a_run, dying, exits, orders, said, sales
 from thor.trading import emergencies
-from thor.trading.brokers.port import Kind
+from thor.trading.brokers.port import BrokerUnreachable, Kind
 from thor.trading.desk import hold
 from thor.trading.exits import EXITS, Wanted, want_exit
-from thor.trading.models import Event, Happening, Intent, Order, Position, Purpose, Trade
+from thor.trading.models import Event, Happening, Intent, Order, Position, Purpose, Reconciliation, Trade
 from thor.trading.ordering import plan_order, send_order
 from thor.trading.positions import open_position
 from thor.trading.services.emergency_exits import exit_emergencies
@@ -298,4 +298,56 @@ def test_a_fall_in_which_nobody_trades_is_seen_by_bid_and_ask(held: SwingDesk) -
 def test_an_old_trade_of_which_only_one_side_is_quoted_cannot_be_judged(held: SwingDesk) -> None:
     held.quote("SPY", 50.0, bid=80, last_at=OPEN.isoformat())
 
-    assert look(held)["unjudged"] == {"SPY": "no quote of the last 15 minutes: nobody knows whether it is an emergency"}
+    assert look(held)["unjudged"] == {
+        "SPY": "no trade of the last 15 minutes, and no bid and ask that lie within 10 % of each other: "
+        "nobody knows whether it is an emergency"
+    }
+
+
+def silence(*_: Any) -> Any:
+    raise BrokerUnreachable("no answer in time")
+
+
+def test_an_account_that_is_silent_is_worth_what_the_last_reconciliation_said_and_people_hear_of_it(
+    held: SwingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Reconciliation.objects.create(
+        run=a_run(70), at=NOON - timedelta(hours=1), status="READY", positions_count=1, equity=Decimal(97_000)
+    )
+    monkeypatch.setattr(held.broker, "account", silence)
+    held.price("SPY", "97.10")  # 2,900 are 2.99 % of 97,000
+    before = look(held)
+    held.at(NOON + LATER)
+    held.price("SPY", "97.09")
+
+    told = look(held, NOON + LATER, run=2)
+
+    assert before == {"looked_at": 1}
+    assert told["emergencies"] == {"SPY": "sent"}
+    assert [one.rule for one in exits()] == [emergencies.LOSS]
+    assert said("emergency_account") == [
+        "the broker does not tell what the account is worth (no answer in time): losses are judged by the 97000.00 of "
+        "2026-03-03 11:00:00 EST"
+    ]
+
+
+@pytest.mark.parametrize("known", ["nothing", "too old"])
+def test_without_any_equity_that_counts_a_fall_by_ranges_is_sold_all_the_same(
+    held: SwingDesk, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    if known == "too old":
+        at = NOON - timedelta(days=1)
+        Reconciliation.objects.create(run=a_run(70), at=at, status="READY", positions_count=1, equity=Decimal(100_000))
+    monkeypatch.setattr(held.broker, "account", silence)
+    held.price("SPY", "92.01")  # it has lost 8 % of what the account was worth, and not yet four ranges
+    before = look(held)
+    held.at(NOON + LATER)
+    held.price("SPY", "91.99")
+
+    told = look(held, NOON + LATER, run=2)
+
+    reason = "the broker does not tell what the account is worth (no answer in time): its loss cannot be judged"
+    assert before == {"looked_at": 1, "unjudged": {"SPY": reason}}
+    assert told["emergencies"] == {"SPY": "sent"}
+    assert [one.rule for one in exits()] == [emergencies.DROP]
+    assert said("emergency_no_equity") == [reason]

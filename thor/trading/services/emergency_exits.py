@@ -5,6 +5,9 @@ last close. The wish to sell is written down first; then what is open of the sym
 at the market price. An emergency passes where trading is halted. It is tried again by the next run until it is sold;
 what cannot be judged, for want of a price or of an ATR, is an alert and not silence.
 
+Where the broker does not tell how the account stands, its equity is that of the last reconciliation, as long as that
+counts; without one a loss cannot be judged, and a fall by ranges is all the same.
+
 A position that the desk did not open is nobody's to sell here: people hear of it.
 """
 
@@ -15,7 +18,7 @@ from uuid import UUID
 
 from thor.trading import journal
 from thor.trading.boundary import Boundary, recorded
-from thor.trading.brokers.port import Broker
+from thor.trading.brokers.port import Broker, BrokerUnreachable
 from thor.trading.desk import hold
 from thor.trading.emergencies import Emergency, Seen, emergency
 from thor.trading.exits import Wanted, open_exits, want_exit
@@ -25,6 +28,8 @@ from thor.trading.hours import last_session
 from thor.trading.lastprices import prices_of
 from thor.trading.models import Happening, Intent, Position, Purpose
 from thor.trading.positions import open_positions
+from thor.trading.readiness import newest_answered, why_not_exit
+from thor.trading.records.printing import told
 from thor.trading.selling import sell_at_once
 from thor.trading.settings import Limits, limits
 from thor.trading.settling import settle_orders
@@ -60,7 +65,8 @@ class _Look:
 
     def __init__(self, broker: Broker, day: date, at: datetime, run: UUID) -> None:
         self._broker, self._day, self._at, self._run = broker, day, at, run
-        self._equity = broker.account().equity
+        self._account_silence = ""
+        self._equity = self._ask_equity()
         self._limits: Limits = limits()
         self._features: dict[str, Features] = {}
         self._wanted = {one.symbol: one for one in open_exits() if one.purpose == Purpose.EMERGENCY}
@@ -87,15 +93,33 @@ class _Look:
         found = {"emergencies": self.sold, "unjudged": self.unjudged}
         return {name: value for name, value in found.items() if value}
 
+    def _ask_equity(self) -> Decimal | None:
+        """Return what the account is worth, by the last reconciliation where the broker is silent; else nothing."""
+        try:
+            return self._broker.account().equity
+        except BrokerUnreachable as error:
+            self._account_silence = f"the broker does not tell what the account is worth ({error})"
+        known = newest_answered()
+        if known is None or known.equity is None or why_not_exit(self._at):
+            return None
+        reason = f"{self._account_silence}: losses are judged by the {known.equity:.2f} of {told(known.at)}"
+        with hold():
+            journal.record(
+                Happening.ALERT, at=self._at, key=f"emergency_account:{self._day}", run=self._run, reason=reason
+            )
+        return known.equity
+
     def _judge(self, position: Position) -> Emergency | None:
-        price = prices_of([position.symbol], self._at).get(position.symbol)
+        prices = prices_of([position.symbol], self._at)
+        price = prices.get(position.symbol)
         if price is None:
-            reason = "no quote of the last 15 minutes: nobody knows whether it is an emergency"
+            reason = f"{prices.left_out[position.symbol]}: nobody knows whether it is an emergency"
             self.unjudged[position.symbol] = reason
             self._note(position, "no_price", reason, str(self._run))
             return None
-        if self._equity <= 0:
-            reason = f"the broker says that the account is worth {self._equity:f}: its loss cannot be judged"
+        if self._equity is None or self._equity <= 0:
+            said = self._account_silence or f"the broker says that the account is worth {self._equity:f}"
+            reason = f"{said}: its loss cannot be judged"
             self.unjudged[position.symbol] = reason
             self._note(position, "no_equity", reason, str(self._day))
         is_entry_day = position.entry_date == self._day
@@ -105,7 +129,7 @@ class _Look:
             self.unjudged[position.symbol] = reason
             self._note(position, "no_atr", reason, str(self._day))
         paid = paid_in_shares_of(self._day, [position], {position.symbol: price.price})[position.symbol]
-        seen = Seen(paid.price, paid.quantity, price.price, self._equity, atr, is_entry_day)
+        seen = Seen(paid.price, paid.quantity, price.price, self._equity or Decimal(0), atr, is_entry_day)
         return emergency(seen, self._limits)
 
     def _atr(self, symbol: str) -> tuple[Decimal | None, str]:
