@@ -6,6 +6,7 @@ it has none of that id           counted; an order of which nobody knows is `abs
                                  minute apart, and two minutes after it was sent: by then no request is on its way
 `absent` and its day is over     dropped; until then it is asked for again, since it could still turn up
 `planned` for ten minutes        dropped: whoever planned it has gone, and it was never sent
+an entry whose session is over   cancelled, if it works on: it must not be filled at the price of another session
 """
 
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ from thor.failpoints import reach
 from thor.trading import journal
 from thor.trading.booking import book_order, end_order
 from thor.trading.boundary import Boundary
-from thor.trading.brokers.port import Broker, BrokerUnreachable
+from thor.trading.brokers.port import Broker, BrokerUnreachable, Side
 from thor.trading.desk import hold
 from thor.trading.models import Happening, Order, State
 from thor.trading.models.orders import SENT
+from thor.trading.ordering import cancel_order
 
 #: So long after it was sent an order may still arrive.
 IN_FLIGHT: Final = timedelta(minutes=2)
@@ -92,8 +94,16 @@ def _settle(order: Order, broker: Broker, at: datetime, report: SettlingReport) 
     told = broker.order(order.client_order_id)
     reach("asked")
     after = book_order(order, told, at=at) if told is not None else _note_absence(order, at)
+    if told is not None and _outlives_its_session(after, at):
+        after = cancel_order(after, broker=broker, at=at)
     report.filled += after.filled_quantity > order.filled_quantity
     report.ended += after.state not in SENT
+
+
+def _outlives_its_session(order: Order, at: datetime) -> bool:
+    """Tell whether an entry works on although its session is over; asked again until the broker says it has ended."""
+    is_over = order.good_until is not None and at >= order.good_until
+    return is_over and order.side == Side.BUY and order.state in (State.WORKING, State.PARTIAL)
 
 
 #: Nobody knows whether the broker has them.

@@ -142,7 +142,7 @@ def test_an_exit_that_never_arrived_and_may_not_be_sent_again_is_not_called_sent
     lost_exit(held, is_forced=True)
     set_switch("halted", reason="looking into it", by="boss", at=NOON)
 
-    told = execute(held, NOON, 2)
+    told = execute(held, OPEN + 20 * MINUTE, 2)
 
     assert (told["executed"], told["others"]) == (0, {"SPY": "refused"})
     assert said("exit_refused") == ["its order never arrived, and the switch does not let it be sent again"]
@@ -230,7 +230,7 @@ def test_polling_waits_with_an_emergency_until_reconciliation_lets_exits_pass(he
 def test_polling_sells_no_planned_exit_and_nothing_while_the_market_is_shut(held: SwingDesk) -> None:
     wish()
 
-    assert poll(held, NOON) == "no pending orders"
+    assert poll(held, OPEN + 6 * MINUTE) == "no pending orders"
     held.broker.refuse("try later")
     look(held)
     assert poll(held, OPEN + timedelta(hours=7)) == "no pending orders"

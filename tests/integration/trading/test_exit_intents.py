@@ -4,20 +4,22 @@ import logging
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from tests.integration.trading.daily_days import split
 from tests.integration.trading.swing_desk import MINUTE, OPEN, SwingDesk, a_run, dying, exits, said, sales
-from thor.trading import selling
+from thor.trading import exit_window, selling
 from thor.trading.boundary import NothingWorked
-from thor.trading.brokers.port import BrokerPosition, Kind, Standing
+from thor.trading.brokers.port import BrokerPosition, BrokerUnreachable, Kind, Standing
 from thor.trading.desk import hold
 from thor.trading.exits import UNFILLED, Wanted, want_exit
 from thor.trading.models import Event, Intent, Order, Trade
 from thor.trading.positions import open_position
 from thor.trading.selling import Seller, holdings, limit_price
 from thor.trading.services.exit_intents import execute_exit_intents
+from thor.trading.services.order_polling import poll_orders
 from thor.trading.settings import limits
 from thor.trading.switch import set_switch
 
@@ -461,3 +463,77 @@ def test_where_somebody_has_it_come_seldom_the_last_time_in_the_window_finishes(
     execute_exit_intents(broker=held.broker, at=last, run=a_run(2), following=FIRST + timedelta(days=1))
 
     assert sorted(order.kind for order in Order.objects.filter(side="sell")) == ["limit", "market"]
+
+
+def test_a_broker_that_is_silent_in_the_last_minute_does_not_hide_that_nothing_was_sold(held: SwingDesk) -> None:
+    execute(held, FIRST)
+    held.broker.cut()
+
+    with pytest.raises(BrokerUnreachable):
+        execute(held, CANCEL, run=2)
+    before = exits()[0].carried
+    with pytest.raises(BrokerUnreachable):
+        execute(held, LAST, run=3)
+
+    assert (before, exits()[0].carried) == (0, 1)
+    assert Event.objects.get(fields__alert=UNFILLED).symbol == "SPY"
+
+
+def test_what_is_forced_and_refused_each_minute_is_carried_over_as_well(swing_desk: SwingDesk) -> None:
+    swing_desk.holds("SPY", since=BOUGHT)
+    wish(swing_desk, is_forced=True)
+    for minute in (28, 29):
+        swing_desk.at(OPEN + minute * MINUTE)
+        swing_desk.price("SPY", 90)
+        swing_desk.broker.refuse("the symbol is halted")
+        told = execute(swing_desk, OPEN + minute * MINUTE, run=minute)
+
+    assert told["others"] == {"SPY": "carried"}
+    assert exits()[0].carried == 1
+
+
+def test_an_emergency_has_no_window_and_is_not_carried_over(held: SwingDesk) -> None:
+    position = open_position("SPY")
+    assert position is not None
+    with hold():
+        wanted = Wanted("emergency_loss", "lost 4 %", "immediate", date(2026, 3, 3), is_emergency=True)
+        want_exit(position, wanted, at=FIRST, run=a_run(8))
+    held.broker.refuse("the symbol is halted")
+
+    execute(held, LAST)
+
+    assert (exits()[0].carried, said("unfilled")) == (0, [])
+
+
+def test_the_first_poll_after_a_window_that_nobody_saw_carries_over_once(held: SwingDesk) -> None:
+    for minute in (27, 30, 33):
+        poll_orders(broker=held.broker, at=held.at(OPEN + minute * MINUTE), run=a_run(minute))
+        assert exits()[0].carried == (minute >= 30)
+
+    assert len(said("unfilled")) == 1
+    held.at(FIRST + timedelta(days=1))
+    held.price("SPY", 112)
+    execute(held, FIRST + timedelta(days=1), run=9)
+    assert (exits()[0].state, exits()[0].carried) == ("done", 1)
+
+
+def test_a_poll_does_not_carry_over_what_was_decided_after_the_window(held: SwingDesk) -> None:
+    Intent.objects.filter(purpose="exit").update(decided_at=OPEN + 45 * MINUTE)
+
+    assert poll_orders(broker=held.broker, at=held.at(OPEN + 48 * MINUTE), run=a_run()) == "no pending orders"
+    assert exits()[0].carried == 0
+
+
+@pytest.mark.parametrize("seconds", [0, 20])
+def test_the_shortest_window_comes_to_the_market_price(
+    held: SwingDesk, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    short = SimpleNamespace(swing_exit_execution_window_start_min=5, swing_exit_execution_window_end_min=6)
+    monkeypatch.setattr(exit_window, "env", lambda: short)
+    at = held.at(FIRST + timedelta(seconds=seconds))
+
+    told = execute_exit_intents(broker=held.broker, at=at, run=a_run(), following=FIRST + timedelta(days=1))
+
+    assert told["executed"] == 1
+    assert sales() == [("market", "working")]
+    assert exits()[0].carried == 0

@@ -5,6 +5,7 @@ import pytest
 from tests.integration.trading.memory_desk import MemoryDesk, held, run_of
 from thor.testing.alpaca_rest import AlpacaRest
 from thor.trading.brokers.alpaca import AlpacaBroker
+from thor.trading.brokers.port import Unknown
 from thor.trading.models import Event, IntentState, Order, Purpose, State
 from thor.trading.ordering import send_order
 from thor.trading.services.order_polling import poll_orders
@@ -123,6 +124,18 @@ def test_where_the_broker_does_not_answer_nothing_is_cancelled(desk: MemoryDesk)
 
     assert found == {"asked": 1, "filled": 0, "ended": 0, "unreachable": "the broker in memory is cut off"}
     assert Order.objects.get().cancel_asked_at is None
+
+
+def test_an_entry_of_a_session_that_is_over_is_cancelled_once_a_poll(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = desk.buy(limit="90")
+    cancelled: list[str] = []
+    monkeypatch.setattr(desk.broker, "cancel", lambda name: cancelled.append(name) or Unknown("no answer"))
+    desk.wait(hours=17)
+
+    assert poll(desk) == {"asked": 1, "filled": 0, "ended": 0}
+    assert cancelled == [order.client_order_id]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 The broker is asked for each of them, purchases and sales alike; what it says is booked by `settling`. An entry that is
 open for a quarter of an hour is cancelled: its price was that of the signal, and the window before the close is 25
 minutes long, so another strategy's signal must not wait behind it. What was filled of it stays. Sales are never
-cancelled here: the window of exits ends them itself, and orders of emergencies are to be filled at any price.
+cancelled here: the window of exits ends them itself, and orders of emergencies are to be filled at any price. An entry
+that works on after its session is cancelled by `settling`, which is called outside of hours as well.
 
 An emergency whose sale had to wait, or of which nobody knew, is gone on with here (`emergency_sales`). What was to be
-bought in a session that is over is ended.
+bought in a session that is over is ended, and what a window of exits has left is carried over where no run saw its end.
 """
 
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from thor.trading.boundary import Boundary, recorded
 from thor.trading.brokers.port import Broker
 from thor.trading.emergency_sales import finish_emergencies
 from thor.trading.entries import end_over
+from thor.trading.exit_window import carry_over_since
 from thor.trading.models import Order, Purpose, State
 from thor.trading.ordering import cancel_order
 from thor.trading.settling import pending_orders, settle_orders
@@ -35,7 +37,8 @@ def poll_orders(*, broker: Broker | None = None, at: datetime, run: UUID) -> dic
     with recorded(at):
         end_over(at)
         found = _poll(chosen, at)  # without any it drops what was planned and never sent
-        sold = finish_emergencies(broker=chosen, at=at, run=run)
+        carried = carry_over_since(at=at, run=run)
+        sold = finish_emergencies(broker=chosen, at=at, run=run) | ({"carried": carried} if carried else {})
     return {**found, **sold} if has_pending or sold else NOTHING
 
 
@@ -54,7 +57,8 @@ def _poll(broker: Broker, at: datetime) -> dict[str, Any]:
 def _too_slow(at: datetime) -> list[Order]:
     """Return entries that are open for too long; asked again at each poll, until the broker says that they are over."""
     entries = Order.objects.filter(purpose__in=[Purpose.ENTRY, Purpose.ADD_ON], sent_at__lte=at - PATIENCE)
-    return list(entries.filter(state__in=[State.WORKING, State.PARTIAL]))
+    today = entries.exclude(good_until__lte=at)  # else `settling` has asked for it just now
+    return list(today.filter(state__in=[State.WORKING, State.PARTIAL]))
 
 
 def _chosen() -> Broker:
