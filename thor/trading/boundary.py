@@ -39,6 +39,10 @@ class NothingWorked(ThorError):
     """Every symbol of the run failed."""
 
 
+class SomeFailed(ThorError):
+    """Some symbols of a run failed, and have to be tried again."""
+
+
 class Boundary:
     """Keep the troubles of a run by symbol: each is logged and journaled, and the next symbol has its turn."""
 
@@ -62,8 +66,16 @@ class Boundary:
     def told(self) -> dict[str, dict[str, str]]:
         """Return the failures for a run's result; raise `NothingWorked` where there is nothing else."""
         if self.failed and len(self.failed) == self._tried:
-            raise NothingWorked("; ".join(f"{symbol}: {reason}" for symbol, reason in sorted(self.failed.items())))
+            raise NothingWorked(self._said())
         return {"failed": self.failed} if self.failed else {}
+
+    def refuse_failures(self) -> None:
+        """Raise where any symbol failed. For what comes once a session: only a run that fails is tried again in it."""
+        if self.told():
+            raise SomeFailed(f"{self._said()}; the others are done")
+
+    def _said(self) -> str:
+        return "; ".join(f"{symbol}: {reason}" for symbol, reason in sorted(self.failed.items()))
 
     def _write(self, symbol: str, reason: str, key: str) -> None:
         # Where the database is what failed, there is no writing to it: the log has the line.

@@ -7,6 +7,8 @@ planned and not sent. Surest wishes come first, and each knows of those before i
 
 A run does not end while nobody knows whether the broker has one of its orders: it comes again, asks, and sends what
 the broker certainly does not have once more, under its old id. Nobody else would, so the purchase would be missing.
+A symbol that failed fails the run as well, once all the others were worked on: the run comes again, and takes up what
+is still planned.
 """
 
 import logging
@@ -51,7 +53,8 @@ def generate_entries(
     """Decide and order the purchases of a session; return what was wanted, sent and refused.
 
     `now` is asked as each order leaves, since a cycle may last until after the close; without it, it is `at`.
-    Raises `BrokerUnreachable`, `NothingToJudge` and `OrdersInDoubt`: whoever calls tries again while the window lasts.
+    Raises `BrokerUnreachable`, `NothingToJudge`, `OrdersInDoubt`, and `SomeFailed` or `NothingWorked` for symbols that
+    failed: whoever calls tries again while the window lasts.
     """
     end_over(at)
     session = session_for(at)
@@ -61,28 +64,34 @@ def generate_entries(
         return {"skipped": "the scheduler of old has done it"}
     if not intents_of(session.date):
         logger.info(entry_window_reached())
+    boundary = Boundary(at=at, run=run)
     with recorded(at):
-        told = _run_cycle(broker, session, at, run, now)
+        told = _run_cycle(broker, session, at, boundary, run, now)
     _refuse_doubt(session.date)
+    boundary.refuse_failures()
     return told
 
 
 def _run_cycle(
-    broker: Broker, session: Session, at: datetime, run: UUID, now: Callable[[], datetime] | None
+    broker: Broker,
+    session: Session,
+    at: datetime,
+    boundary: Boundary,
+    run: UUID,
+    now: Callable[[], datetime] | None,
 ) -> dict[str, Any]:
     rules = limits()
     settle_orders(broker=broker, at=at)
     intents = decide_entries(at=at, run=run, session_date=session.date, limits=rules)
     again = [] if rules.observation_only else send_unsent(intents, broker=broker, at=at, now=now)
     outcomes: dict[str, str] = dict.fromkeys(again, SENT)
-    boundary = Boundary(at=at, run=run)
     waiting = [one for one in intents if one.state == IntentState.PLANNED]
     if waiting:
         buyer = Buyer(broker, waiting, session, at=at, rules=rules, now=now)
         for intent in waiting:
             with boundary.around(intent.symbol):
                 outcomes[intent.symbol] = buyer.buy(intent)
-    return _told(session, intents, outcomes) | boundary.told()
+    return _told(session, intents, outcomes)
 
 
 def _refuse_doubt(session_date: date) -> None:

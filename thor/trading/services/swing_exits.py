@@ -10,7 +10,8 @@ for each position    the best and the worst close since it was opened are brough
 no figures           age is judged all the same, and the target by the last price of the session; people hear of it
 not the desk's own   left alone
 
-A strategy that was switched off still ends what it has begun. A second attempt finds the wishes of the first.
+A strategy that was switched off still ends what it has begun. Where a symbol failed the run fails once all were looked
+at, so that it is tried again; a second attempt finds the wishes of the first, and decides only what has none.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from thor.trading.closing_figures import ClosingFigures, closing_figures
 from thor.trading.daytrades import day_trades
 from thor.trading.desk import hold
 from thor.trading.entries import end_over
-from thor.trading.exits import Wanted, want_exit
+from thor.trading.exits import EXITS, OPEN, Wanted, want_exit
 from thor.trading.holding_guard import AccountOfDay, ExitCause, judge_exit
 from thor.trading.hours import last_session, session_before
 from thor.trading.imported import already_ran
@@ -47,7 +48,8 @@ def evaluate_swing_exits(
 ) -> dict[str, Any]:
     """Decide what is to be sold of what was held at the close of a session; return what, and why the rest is not.
 
-    Raises `BrokerUnreachable`: whoever calls tries again while the window lasts.
+    Raises `BrokerUnreachable`, and `SomeFailed` or `NothingWorked` once all the others are decided: whoever calls tries
+    again while the window lasts.
     """
     day = session_date or _closed_last(at)
     if day is None:
@@ -70,7 +72,8 @@ def evaluate_swing_exits(
             with boundary.around(position.symbol):
                 evening.look_at(position)
         sent = {} if limits().swing_exit_two_phase_enabled else _sell_now(evening.wanted, broker, boundary, at, run)
-        return {"looked_at": len(positions), **evening.told(), **sent, **boundary.told()}
+        boundary.refuse_failures()
+        return {"looked_at": len(positions), **evening.told(), **sent}
 
 
 def _closed_last(at: datetime) -> date | None:
@@ -95,6 +98,8 @@ class _Evening:
 
     def look_at(self, position: Position) -> None:
         """Bring a position's excursions up to date, and decide whether it is sold."""
+        if self._is_decided(position):
+            return
         symbol = position.symbol
         missing = self._figures.missing.get(symbol, "")
         decision, failures = (None, ()) if position.is_external else self._decide(position)
@@ -118,6 +123,12 @@ class _Evening:
         exits = {one.symbol: one.rule for one in self.wanted}
         found = {"exits": exits, "held_back": self.held_back, "without_figures": sorted(self._figures.missing)}
         return {name: value for name, value in found.items() if value}
+
+    def _is_decided(self, position: Position) -> bool:
+        """Tell whether an earlier attempt of this run wished to sell it; a wish that is not over is gone on with."""
+        wishes = Intent.objects.filter(run=self._run, symbol=position.symbol, purpose__in=EXITS)
+        self.wanted += wishes.filter(state__in=OPEN)
+        return wishes.exists()
 
     def _decide(self, position: Position) -> tuple[ExitDecision | None, tuple[Failure, ...]]:
         paid = self._paid[position.symbol].price
