@@ -3,7 +3,8 @@
 Who knows what, from the bottom up
     `brokers/`        the port and what is behind it: the embedded paper broker, Alpaca
     `models/`         orders, fills, positions, trades, intents, the journal, the desk with its switch
-    `settings`        what may be risked; `scope`, `identity` for which account; `hours`, `moment` which session and instant it is
+    `settings`        what may be risked; `scope`, `identity` for which account; `hours` which session it is, `moment`
+                      which instant
     `desk`            one writer at a time; `journal` what happened; `switch` what may be sent
     `ordering`        plan, send, cancel: an order is a row before it is a request
     `booking`         what a broker tells of an order, booked once; `positions` what is held; `splits` in which shares
