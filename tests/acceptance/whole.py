@@ -92,7 +92,7 @@ class Whole:
             assert self.process.poll() is None, f"ended with {self.process.poll()} before: {what}\n{self.said()}"
             time.sleep(0.1)
 
-    def wait_until_ready(self, seconds: float = 60) -> None:
+    def wait_until_ready(self, seconds: float = 120) -> None:
         """Wait for the line that says so."""
         self.wait_for_line("Thor is ready", seconds)
         self.programs()
