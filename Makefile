@@ -79,7 +79,7 @@ format: $(VENV)/.dev ## Rewrite the code in the one format, and mend what can be
 lock: $(BIN)/python ## Write constraints.txt anew from the newest versions that fit together
 	@echo "Finding the newest versions (a minute or two)."
 	@$(BIN)/python -m venv --clear $(VENV)/lock
-	@$(VENV)/lock/bin/python -m pip -qq --disable-pip-version-check install -r <($(NAMES) bench dev)
+	@$(VENV)/lock/bin/python -m pip -qq --disable-pip-version-check install -r <($(NAMES) bench dev excel)
 	@{ echo "# Exact versions that are tested together. 'make lock' writes this file anew."; \
 	   $(VENV)/lock/bin/python -m pip --disable-pip-version-check freeze; } > constraints.new
 	@mv constraints.new constraints.txt
