@@ -9,11 +9,13 @@ import pytest
 
 from tests.integration.trading.daily_days import sessions_before, split, write_days, write_minutes
 from tests.integration.trading.swing_desk import CLOSE, DAY, OPEN, SwingDesk, a_run, dying, exits, said, sales
+from thor.env import env
 from thor.marketdata.models import DailyBar
 from thor.trading import selling
 from thor.trading.desk import hold
 from thor.trading.exits import Wanted, want_exit
 from thor.trading.models import Event, Happening, ImportedRun, Intent, Order, Position, Trade
+from thor.trading.positions import converge_split
 from thor.trading.services import swing_exits as service
 from thor.trading.services.exit_intents import execute_exit_intents
 from thor.trading.services.swing_exits import evaluate_swing_exits
@@ -343,6 +345,53 @@ def test_after_a_split_the_gain_is_one_in_new_shares(held: SwingDesk, close: flo
     closes_at(close)
 
     assert decide(held).get("exits", {}).get("SPY") == rule
+
+
+@pytest.mark.parametrize("ratio", ["2", "0.1"])
+@pytest.mark.parametrize(("close", "rule"), [(103.0, None), (110.0, "target")])
+def test_an_evening_that_is_made_good_after_the_split_of_the_next_morning_is_judged_in_its_own_shares(
+    held: SwingDesk, ratio: str, close: float, rule: str | None
+) -> None:
+    morning = datetime(2026, 3, 4, 13, 0, tzinfo=UTC)
+    split("SPY", date(2026, 3, 4), ratio)
+    closes_at(close)
+    with hold():
+        assert converge_split(Position.objects.get(), 10 * Decimal(ratio), at=morning)
+
+    told = decide(held, morning)
+
+    position = Position.objects.get()
+    assert told.get("exits", {}).get("SPY") == rule
+    assert position.entry_price == 100 / Decimal(ratio)
+    assert (position.lowest, position.highest) == (100 / Decimal(ratio), Decimal(str(close)) / Decimal(ratio))
+
+
+def test_the_close_after_a_split_that_is_not_booked_yet_is_kept_in_old_shares(held: SwingDesk) -> None:
+    split("SPY", DAY, "4")
+    closes_at(27.0)
+
+    decide(held)
+
+    assert Position.objects.values_list("lowest", "highest").get() == (100, 108)
+
+
+def test_a_hole_in_its_days_does_not_keep_a_position_from_being_judged(
+    held: SwingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = env().model_copy(update={"feed": "us_equities=alpaca"})
+    monkeypatch.setattr("thor.trading.real_venues.env", lambda: settings)
+    DailyBar.objects.filter(date__in=YEAR[-16:-1]).delete()
+    closes_at(98.0)
+
+    assert decide(held) == {"looked_at": 1, "exits": {"SPY": "below_sma_200"}}
+
+
+def test_a_future_that_is_called_like_what_is_held_has_no_close_of_it(swing_desk: SwingDesk) -> None:
+    swing_desk.holds("CL", "10", since=BOUGHT)
+    swing_desk.at(CLOSE - timedelta(minutes=1))
+    swing_desk.quote("CL", 112)
+
+    assert decide(swing_desk) == {"looked_at": 1, "without_figures": ["CL"]}
 
 
 def test_an_evening_that_is_made_good_after_a_later_close_decides_nothing(held: SwingDesk) -> None:

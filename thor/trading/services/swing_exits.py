@@ -171,9 +171,11 @@ class _Evening:
         close = self._figures.closes.get(position.symbol)
         if close is None:
             return
+        # In the shares that the journal counts, which may be those of before a split, or of after the next one.
+        close = money(close * self._paid[position.symbol].quantity / position.quantity)
         row = Position.objects.get(pk=position.pk)
         known = [one for one in (row.highest, row.lowest) if one is not None]
-        row.highest, row.lowest = max([money(close), *known]), min([money(close), *known])
+        row.highest, row.lowest = max([close, *known]), min([close, *known])
         row.save(update_fields=["highest", "lowest"])
 
     def _note_guard(self, position: Position, decision: ExitDecision, reason: str) -> None:
