@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from thor.trading.books import books_since
 from thor.trading.commitments import consecutive_losses, entries_of
 from thor.trading.hours import last_session, session_date_of
 from thor.trading.models import Reconciliation
@@ -61,6 +62,8 @@ def lost_today(at: datetime) -> Decimal | None:
     """Return what part of equity has been lost since the last close, negative where it was earned; None if unknown."""
     session = last_session(at)
     known = Reconciliation.objects.filter(equity__isnull=False, at__lte=at).order_by("pk")
+    if (since := books_since()) is not None:
+        known = known.filter(at__gte=since)  # another account's equity is no measure of this one's
     before = known.filter(at__lt=session.open).last() if session else None
     newest = known.last()
     if before is None or newest is None or not before.equity or newest.equity is None:

@@ -21,10 +21,11 @@ from thor.trading.brokers.port import Account, Broker, Kind
 from thor.trading.commitments import situation
 from thor.trading.desk import hold
 from thor.trading.exits import open_exit
-from thor.trading.gates import Approved, Refused, Situation, Wish, judge_purchase
+from thor.trading.gates import Approved, Gate, Refused, Situation, Wish, judge_purchase
 from thor.trading.lastprices import Prices, prices_of
 from thor.trading.models import Desk, Event, Happening, Intent, IntentState, Order, Refusal, State
 from thor.trading.ordering import plan_order, send_order
+from thor.trading.positions import open_position
 from thor.trading.settings import Limits
 from thor.trading.switch import why_not
 
@@ -109,6 +110,10 @@ class Buyer:
             return ACCOUNT, f"the broker has blocked the account ({self._account.status})"
         if reason := why_not(intent.purpose, desk):
             return SWITCH, reason
+        position = open_position(intent.symbol)
+        if position is not None and position.outside > 0:
+            others = f"{position.outside.normalize():f} {intent.symbol}"
+            return Gate.EXTERNAL_POSITION.value, f"{others} in the account are somebody else's; no more of it is bought"
         if leaving := open_exit(intent.symbol):
             return LEAVING, f"{intent.symbol} is to be sold: {leaving.reason}"
         if intent.symbol in self._prices or self._is_silent(intent.symbol):

@@ -7,6 +7,7 @@ from typing import Final
 
 from django.db.models import Q
 
+from thor.trading.books import books_since
 from thor.trading.brokers.port import Account, BrokerPosition, Side
 from thor.trading.gates import Held, Situation
 from thor.trading.lastprices import LastPrice, prices_of
@@ -54,9 +55,11 @@ def consecutive_losses(at: datetime) -> int:
 
     A person who lets entries pass again (`switch.clear_protection`) begins a new count: otherwise the third loss in a
     row would end trading for ever, since no trade could follow it. Positions that vanished at the broker do not count,
-    since nobody knows what they earned.
+    since nobody knows what they earned; nor does what was lost at another account (`books`).
     """
     trades = Trade.objects.filter(exit_timestamp__lte=at).exclude(exit_type="EXTERNAL_CLOSE")
+    if (since := books_since()) is not None:
+        trades = trades.filter(exit_timestamp__gt=since)
     cleared = Event.objects.filter(kind=Happening.PROTECTION, fields__now="", at__lte=at).order_by("-number").first()
     if cleared is not None:
         trades = trades.filter(exit_timestamp__gt=cleared.at)
@@ -78,7 +81,8 @@ def _cost(order: Order, prices: Mapping[str, LastPrice]) -> Decimal:
 
 
 def _value(position: BrokerPosition) -> Decimal:
-    return position.quantity * (position.price or position.average_entry_price)
+    """Return what is at stake in a position: what is owed of a short one is no less than what is held of another."""
+    return abs(position.quantity) * (position.price or position.average_entry_price)
 
 
 def _held(

@@ -35,6 +35,11 @@ def open_position(symbol: str) -> Position | None:
     return Position.objects.filter(symbol=symbol, closed_at__isnull=True).select_related("entry_intent").first()
 
 
+def in_account(position: Position) -> Decimal:
+    """Return how much of a symbol the account holds by the journal: the desk's own, and what is somebody else's."""
+    return position.quantity + position.outside
+
+
 def apply_fill(order: Order, fill: Fill) -> None:
     """Book a fill into the position of its symbol; the last sale of it makes a trade."""
     value = money(fill.quantity * fill.price)
@@ -77,6 +82,7 @@ def apply_split(position: Position, ratio: Decimal, *, at: datetime, run: UUID |
     """Count a position in new shares, `ratio` an old one, while the desk is held: what was paid and taken in stays."""
     before = position.quantity
     position.bought, position.sold = ((one * ratio).quantize(UNIT) for one in (position.bought, position.sold))
+    position.outside = (position.outside * ratio).quantize(UNIT)
     if position.highest is not None and position.lowest is not None:
         position.highest, position.lowest = money(position.highest / ratio), money(position.lowest / ratio)
     position.save()
@@ -94,17 +100,30 @@ def converge_split(position: Position, held: Decimal, *, at: datetime, run: UUID
     """
     session = session_for(at)
     ratio = unbooked_ratio(position, session.date if session else session_date_of(at))
-    if ratio == 1 or not _is_made(held, position.quantity, ratio):
+    if ratio == 1 or not _is_made(held, in_account(position), ratio):
         return False
     apply_split(position, ratio, at=at, run=run)
-    rest = held - position.quantity
+    rest = held - in_account(position)
     if rest < 0:
-        position.proceeds += money(-rest * position.entry_price)
-        position.sold -= rest
+        take_off(position, -rest)
+    elif position.outside > 0:
+        position.outside += rest  # whose it is nobody knows, and what is somebody else's is not sold
     else:
         position.bought += rest
     position.save()
     return True
+
+
+def take_off(position: Position, less: Decimal) -> None:
+    """Take what the account does not hold any more off a position.
+
+    What was somebody else's goes first. Of the desk's own nobody knows the price, so what was paid counts.
+    """
+    others = min(less, position.outside)
+    own = less - others
+    position.outside -= others
+    position.proceeds += money(own * position.entry_price)
+    position.sold += own
 
 
 def _is_made(held: Decimal, before: Decimal, ratio: Decimal) -> bool:
@@ -147,12 +166,13 @@ def close_position(
     return trade
 
 
-def close_vanished(position: Position, *, at: datetime, run: UUID) -> Trade:
-    """Close a position that the broker does not have any more: at which price is not known, so what was paid counts."""
-    left = position.quantity
-    position.proceeds += money(left * position.entry_price)
-    position.sold = position.bought
-    reason = "the broker does not hold it any more; the exit price is not known, the entry price is assumed"
+#: Why a position is closed that the broker does not have any more.
+VANISHED: Final = "the broker does not hold it any more; the exit price is not known, the entry price is assumed"
+
+
+def close_vanished(position: Position, *, at: datetime, run: UUID, reason: str = VANISHED) -> Trade:
+    """Close a position that is not there any more: at which price it was sold is not known, so what was paid counts."""
+    take_off(position, in_account(position))
     return close_position(position, at=at, exit_type="EXTERNAL_CLOSE", reason=reason, run=run)
 
 
@@ -160,11 +180,23 @@ def _buy(order: Order, fill: Fill, value: Decimal) -> None:
     position = open_position(order.symbol) or _opened_by(order, fill)
     if position.entry_order_id != order.client_order_id and order.filled_quantity == fill.quantity:
         position.entries += 1  # the first fill of an order that adds to it
+    before = position.entry_price if position.bought else None
     position.bought += fill.quantity
     position.cost += value
+    _carry_excursions(position, before)
     position.risk_amount = _sum(position.risk_amount, _risk_of(order, fill))
     position.last_bought_at = fill.at
     position.save()
+
+
+def _carry_excursions(position: Position, before: Decimal | None) -> None:
+    """Let the best and the worst close be as far, in percent, from the new average as they were from the old one.
+
+    What is added above the average lifts it over closes that were under nobody's water.
+    """
+    if before and position.highest is not None and position.lowest is not None:
+        by = position.entry_price / before
+        position.highest, position.lowest = money(position.highest * by), money(position.lowest * by)
 
 
 def _opened_by(order: Order, fill: Fill) -> Position:
@@ -204,6 +236,7 @@ def _found_too_little(order: Order, fill: Fill, position: Position | None) -> Po
         return find_external(order.symbol, missing, fill.price, at=fill.at, key=order.client_order_id)
     position.bought += missing
     position.cost += money(missing * fill.price)
+    position.outside -= min(missing, position.outside)  # it was somebody else's, and is sold now
     return position
 
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from thor.trading import journal
+from thor.trading.books import books_since
 from thor.trading.desk import desk, hold
 from thor.trading.hours import session_date_of
 from thor.trading.learning.examples import numbers
@@ -60,7 +61,7 @@ def watch_degradation(*, run: UUID, at: datetime, thresholds: Thresholds = THRES
     Returns the alerts, how many sessions in a row have had one, and why entries are blocked. A second attempt of a
     run, and a second run of a session, finds what the first has said, and counts nothing twice.
     """
-    since = _cleared_at(at)
+    since = _counts_since()
     harm = [
         *result_alerts(_results(since, at), thresholds),
         *drift_alerts(_features(since, at, thresholds), thresholds),
@@ -139,10 +140,13 @@ def _tell(
     return event
 
 
-def _cleared_at(at: datetime) -> datetime | None:
-    """Return when a person has let entries pass again last."""
-    cleared = Event.objects.filter(kind=Happening.PROTECTION, fields__now="", at__lte=at).order_by("-number").first()
-    return cleared.at if cleared else None
+def _counts_since() -> datetime | None:
+    """Return since when entries count: since a person has let them pass again last, and since the books began.
+
+    Whatever the time of the watch: one that comes late, for a session before that, would see the same rows again.
+    """
+    cleared = Event.objects.filter(kind=Happening.PROTECTION, fields__now="").order_by("-number").first()
+    return max((at for at in (cleared.at if cleared else None, books_since()) if at is not None), default=None)
 
 
 def _in_a_row(since: datetime | None, at: datetime) -> int:
@@ -180,5 +184,10 @@ def _features(since: datetime | None, at: datetime, thresholds: Thresholds) -> l
     """Return the features of the newest entries, oldest first; none before the recent ones are all of a new time."""
     if since is not None and _signals(since, at).exclude(features={}).count() < thresholds.recent:
         return []
-    newest = _signals(None, at).exclude(features={}).order_by("-decided_at", "-pk").values_list("features", flat=True)
+    newest = (
+        _signals(books_since(), at)
+        .exclude(features={})
+        .order_by("-decided_at", "-pk")
+        .values_list("features", flat=True)
+    )
     return [numbers(one) for one in reversed(newest[: thresholds.recent + thresholds.baseline])]

@@ -1,6 +1,7 @@
 """Say whether trading may go on: by reconciliations of this start of the system, as long as they are fresh.
 
     none since the system started     nothing may be ordered yet
+    of another account                nothing: by the configuration of this process, whatever the broker would say
     too old (see `_good_until`)       nothing: nobody has looked at the account for too long
     from the future                   nothing: what the clock was set back over says nothing of now
     READY                             everything
@@ -17,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from thor.env import env
+from thor.trading.books import why_not_configured
 from thor.trading.models import Reconciliation
 from thor.trading.models.desk import Readiness
 from thor.trading.records.printing import told
@@ -61,6 +63,8 @@ def _why_nothing(found: Reconciliation | None, at: datetime) -> str:
 
     if found is None:
         return "the account has not been reconciled yet"
+    if other := why_not_configured():
+        return other
     started = system_started_at()
     if env().run_startup_reconciliation and started is not None and found.at < started:
         return "the account has not been reconciled since the system started"

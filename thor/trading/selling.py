@@ -1,6 +1,7 @@
 """Carry out a wish to sell: all that is held of a symbol, by the broker and by the journal.
 
-the symbol has no open order    one is planned and sent: the whole position as far as the broker holds it
+the symbol has no open order    one is planned and sent: the desk's own of it, as far as the broker holds that
+                                beside what is somebody else's
 its sale was never sent         it is sent now: what is planned was not asked of the broker
 its sale is certainly absent    it is sent again, under its old id: the broker takes an id once, so it is sold once
 its sale is open                it is waited for; `settling` asks what became of it
@@ -28,7 +29,7 @@ from thor.trading.lastprices import STALE
 from thor.trading.models import Desk, Happening, Intent, IntentState, Order, Purpose, State
 from thor.trading.models.orders import OPEN
 from thor.trading.ordering import cancel_order, plan_order, send_order
-from thor.trading.positions import converge_split, open_position
+from thor.trading.positions import converge_split, in_account, open_position
 from thor.trading.settings import limits
 from thor.trading.switch import why_not
 
@@ -114,10 +115,13 @@ class Seller:
         if intent.purpose == Purpose.EMERGENCY:
             kind, limit = Kind.MARKET, None  # it has become one since whoever calls has read it
         converge_split(position, held, at=self.at, run=self.run)
-        quantity = min(position.quantity, held)
-        if held != position.quantity:
-            said = f"the broker holds {held.normalize():f} and the journal {position.quantity.normalize():f} of it"
+        known = in_account(position)
+        if held != known:
+            said = f"the broker holds {held.normalize():f} and the journal {known.normalize():f} of it"
             self._note(intent, "mismatch", said)
+        quantity = min(position.quantity, held - position.outside)
+        if quantity <= 0:
+            return BLOCKED  # whose the rest is reconciliation says: none of it is sold on a guess
         session = session_for(self.at)
         order = plan_order(
             intent, quantity=quantity, kind=kind, limit_price=limit, at=self.at, run=self.run,

@@ -33,7 +33,7 @@ from thor.trading.models import (
 from thor.trading.models.orders import OPEN
 from thor.trading.models.positions import EXTERNAL
 from thor.trading.ordering import cancel_order, plan_order, send_order
-from thor.trading.positions import open_position, open_positions
+from thor.trading.positions import in_account, open_position, open_positions
 from thor.trading.services import order_polling, reconciliation
 from thor.trading.settling import settle_orders
 from thor.trading.switch import set_switch
@@ -305,12 +305,14 @@ class Machine:
 
     def _check_positions(self) -> None:
         held = {one.symbol: one.quantity for one in self.book.positions()}
-        assert {one.symbol: one.quantity for one in open_positions()} == held
+        assert {one.symbol: in_account(one) for one in open_positions()} == held
         assert all(one.quantity > 0 for one in open_positions())
         # Only what somebody else did may look like it, and what came of orders that were given up.
         given_up = set(Event.objects.filter(key__endswith=":turned_up").values_list("symbol", flat=True))
         outside = Position.objects.filter(Q(source=EXTERNAL) | Q(trade__exit_type="EXTERNAL_CLOSE"))
         assert {one.symbol for one in outside} <= self.foreign | given_up
+        beside = {one.symbol for one in Position.objects.filter(outside__gt=0)}
+        assert beside <= self.foreign | given_up
         closed = Position.objects.filter(closed_at__isnull=False)
         assert closed.count() == Trade.objects.count()
         assert all(one.quantity == 0 for one in closed)

@@ -111,25 +111,24 @@ def test_a_position_that_vanished_is_closed_as_external(desk: MemoryDesk) -> Non
     assert reconcile(desk, run=101).status == "READY"
 
 
-@pytest.mark.parametrize(("side", "quantity", "average"), [(Side.BUY, 14, Decimal(100)), (Side.SELL, 6, Decimal(100))])
-def test_another_quantity_counts_as_the_broker_has_it(
-    desk: MemoryDesk, side: Side, quantity: int, average: Decimal
-) -> None:
+@pytest.mark.parametrize(("side", "quantity", "own"), [(Side.BUY, 14, 10), (Side.SELL, 6, 6)])
+def test_another_quantity_counts_as_the_broker_has_it(desk: MemoryDesk, side: Side, quantity: int, own: int) -> None:
     desk.buy()
     elsewhere(desk, "4", side=side)
 
     row = reconcile(desk)
 
-    assert (row.status, held(), position().entry_price) == ("SAFE_MODE", quantity, average)
+    assert (row.status, held(), position().outside, position().entry_price) == ("SAFE_MODE", own, quantity - own, 100)
     assert f"the broker holds {quantity} SPY, the journal 10" in row.warnings[0]
     assert reconcile(desk, run=101).status == "READY"
     assert len(alerts()) == 1
 
 
-def test_what_was_bought_elsewhere_cost_what_makes_the_average_of_the_broker(desk: MemoryDesk) -> None:
-    desk.buy()
+def test_what_is_bought_of_a_position_from_outside_cost_what_makes_the_average_of_the_broker(desk: MemoryDesk) -> None:
+    elsewhere(desk, "10")
+    reconcile(desk, run=99)
     desk.broker.quote("SPY", "130")
-    elsewhere(desk, "5")
+    elsewhere(desk, "5", name="again")
 
     reconcile(desk)
 
@@ -153,7 +152,7 @@ def test_a_question_that_fails_is_no_empty_answer(
     assert (result["status"], result["safe_mode"], result["positions_count"]) == ("FAILED", True, None)
     assert result["errors"] == [f"the broker does not tell its {question.replace('_', ' ')}: it is away"]
     assert result["external"] == before.external
-    assert (held(), Trade.objects.count()) == (15, 0)
+    assert (held(), position().outside, Trade.objects.count()) == (10, 5, 0)
 
 
 def test_a_list_of_positions_that_contradicts_the_equity_closes_nothing(

@@ -108,7 +108,7 @@ def test_a_split_is_booked_once(desk: MemoryDesk, holds: Holds) -> None:
     row = holds("40", "55")  # somebody has bought 20 more, at 60
 
     assert row.status == "SAFE_MODE"
-    assert (position().quantity, position().cost) == (40, 2200)
+    assert (position().quantity, position().outside, position().cost) == (20, 20, 1000)
     assert unbooked_ratio(position(), DAY) == 1
 
 
@@ -118,7 +118,7 @@ def test_splits_of_before_the_purchase_or_after_today_are_none_of_it(holds: Hold
 
     assert unbooked_ratio(position(), DAY) == 1
     assert holds("20", "60").status == "SAFE_MODE"
-    assert position().cost == 1200
+    assert (position().cost, position().outside) == (1000, 10)
 
 
 def test_two_splits_count_both_and_the_second_alone_once_the_first_is_booked(desk: MemoryDesk, holds: Holds) -> None:

@@ -6,7 +6,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, Final
 
-from thor.trading.models import Example, Trade
+from thor.trading.books import books_since
+from thor.trading.models import Event, Example, Happening, Position, Trade
 from thor.trading.models.positions import EXTERNAL
 
 #: An adverse excursion of more percent of the entry price makes a trade bad, whatever it earned in the end.
@@ -16,16 +17,43 @@ WORST_EXCURSION: Final = 3.0
 def collect_examples(*, at: datetime) -> int:
     """Make an example of every trade finished until `at` that has none; return how many were made.
 
-    Trades of positions that the desk found at the broker are left out: their prices are assumed. A trade without the
-    features of its entry becomes an example without features, which counts as a row and is not trained on.
+    Trades of positions that the desk found at the broker, and of those of which a part was sold elsewhere, are left
+    out: their prices are assumed. So are those of another account (`thor.trading.books`). A trade without the features
+    of its entry becomes an example without features, which counts as a row and is not trained on.
     """
     fresh = Trade.objects.filter(example__isnull=True, exit_timestamp__lte=at).exclude(position__source=EXTERNAL)
     fresh = fresh.exclude(exit_type="EXTERNAL_CLOSE").select_related("position__entry_intent")
-    rows = [_example(trade) for trade in fresh.order_by("entry_timestamp", "symbol")]
+    if (since := books_since()) is not None:
+        fresh = fresh.filter(exit_timestamp__gt=since)
+    found = fresh.order_by("entry_timestamp", "symbol")
+    rows = [_example(trade) for trade in found if not _is_sold_elsewhere(trade.position)]
     before = Example.objects.count()
     # Somebody else may be making the same ones: what is there already is left as it is.
     Example.objects.bulk_create(rows, ignore_conflicts=True)
     return Example.objects.count() - before
+
+
+def known_examples(*, at: datetime) -> list[Example]:
+    """Return the examples of trades finished until `at`, in the order of their entries, of this account alone."""
+    rows = Example.objects.filter(exit_timestamp__lte=at)
+    if (since := books_since()) is not None:
+        rows = rows.filter(exit_timestamp__gt=since)
+    return list(rows.order_by("decision_timestamp", "symbol"))
+
+
+def _is_sold_elsewhere(position: Position) -> bool:
+    """Tell whether reconciliation has booked a sale of a part of it that it did not see."""
+    found = Event.objects.filter(kind=Happening.POSITION, symbol=position.symbol, fields__source=EXTERNAL)
+    return any(_takes_off(one, position) for one in found.filter(fields__has_key="before"))
+
+
+def _takes_off(event: Event, position: Position) -> bool:
+    told = event.fields
+    if "position" in told:
+        return bool(told["position"] == position.pk and Decimal(told["own"]) < Decimal(told["own_before"]))
+    # Journals of earlier versions tell neither the position nor whose it was.
+    is_of = position.closed_at is not None and position.opened_at <= event.at <= position.closed_at
+    return is_of and Decimal(told["quantity"]) < Decimal(told["before"])
 
 
 def numbers(features: Mapping[str, Any]) -> dict[str, float]:

@@ -2,9 +2,13 @@
 
 only at the broker      a position from outside is written down, at the broker's average price; no more of it is bought
 not at the broker       the position is closed as EXTERNAL_CLOSE; the exit price is not known, the entry price counts
-more at the broker      the rest was bought elsewhere: at the price that makes the broker's average, and for nothing
-                        where there is none that does
-less at the broker      the rest was sold elsewhere: at the entry price, since nobody knows
+more at the broker      the rest was bought by somebody else, and stays theirs: it is kept apart from the desk's own,
+                        which alone is sold, and no more of the symbol is bought meanwhile. Of a position that is from
+                        outside altogether it is more of the same: at the price that makes the broker's average, and
+                        for nothing where there is none that does. What nobody has paid for is the desk's: shares of a
+                        split that nobody has told of, and those of a sale that was taken back
+less at the broker      somebody has sold: first what was somebody else's, then the desk's own, at the entry price,
+                        since nobody knows another
 as splits make it       it is counted in new shares: what was paid stays, and nothing is earned or lost
 short at the broker     said, and never booked: the desk is long only
 """
@@ -12,13 +16,20 @@ short at the broker     said, and never booked: the desk is long only
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID, uuid5
 
+from django.db.models import Max
+
 from thor.trading import journal, positions
-from thor.trading.models import Happening, Intent, IntentState, Position, Purpose
+from thor.trading.brokers.port import Side
+from thor.trading.models import Event, Happening, Intent, IntentState, Order, Position, Purpose
 from thor.trading.models.positions import EXTERNAL
 from thor.trading.reconciling.finding import Finding, Level
 from thor.trading.reconciling.holdings import Difference
+
+#: A price of so small a part of what was paid for the others is what rounding the broker's average leaves of none.
+NOTHING_MUCH: Final = Decimal("0.01")
 
 
 def converge(
@@ -67,20 +78,51 @@ def _adjust(one: Difference, at: datetime, run: UUID) -> Finding:
     if positions.converge_split(position, one.broker, at=at, run=run):
         text = f"{one}, which a split makes of it"
         return Finding(Level.NOTE, "position_split", text, one.symbol, position.entry_order_id)
-    more = one.broker - one.journal
-    if more > 0:
-        position.cost += positions.money(more * _price_of_more(one, position))
-        position.bought += more
+    more, own = one.broker - one.journal, position.quantity
+    if more < 0:
+        positions.take_off(position, -more)
     else:
-        position.proceeds += positions.money(-more * position.entry_price)
-        position.sold -= more
+        back = _own_of(one, position)
+        position.cost += positions.money(back * _price_of_more(one, position))
+        position.bought += back
+        position.outside += more - back
     position.save()
     journal.record(
         Happening.POSITION, at=at, key=f"position:{run}:{one.symbol}", symbol=one.symbol, run=run,
-        before=one.journal, quantity=one.broker, source=EXTERNAL,
+        before=one.journal, quantity=one.broker, source=EXTERNAL, position=position.pk, own_before=own,
+        own=position.quantity, outside=position.outside,
     )  # fmt: skip
     about = f"{position.entry_order_id}:{one.broker.normalize():f}"
-    return Finding(Level.WARNING, "position_differs", f"{one}, which counts now", one.symbol, about)
+    is_apart = more > 0 and position.quantity == own
+    said = "and what is more is not the desk's to sell" if is_apart else "which counts now"
+    return Finding(Level.WARNING, "position_differs", f"{one}, {said}", one.symbol, about)
+
+
+def _own_of(one: Difference, position: Position) -> Decimal:
+    """Return how much of what is more at the broker is the desk's after all, or of a position that never was."""
+    more = one.broker - one.journal
+    if position.is_external or _is_for_nothing(one, position):
+        return more
+    return min(more, _taken_back(position))
+
+
+def _taken_back(position: Position) -> Decimal:
+    """Return how much of the desk's sales the broker has taken back since the position was corrected last."""
+    told = Event.objects.filter(symbol=position.symbol)
+    corrected = told.filter(kind=Happening.POSITION).aggregate(last=Max("number"))["last"] or 0
+    shrunk = told.filter(
+        kind=Happening.ALERT, key__contains=":shrunk:", number__gt=corrected, at__gte=position.opened_at
+    )
+    by_order = {one.fields["order"]: Decimal(one.fields["booked"]) - Decimal(one.fields["told"]) for one in shrunk}
+    sales = Order.objects.filter(client_order_id__in=by_order, side=Side.SELL).values_list("client_order_id", flat=True)
+    return sum((by_order[name] for name in sales), Decimal(0))
+
+
+def _is_for_nothing(one: Difference, position: Position) -> bool:
+    """Tell whether nobody has paid for what is more, as in a split that is not known here: then it is the desk's."""
+    if position.outside > 0:
+        return False
+    return _price_of_more(one, position) <= position.entry_price * NOTHING_MUCH
 
 
 def _price_of_more(one: Difference, position: Position) -> Decimal:

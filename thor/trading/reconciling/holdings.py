@@ -1,15 +1,20 @@
 """Step 4: positions at the broker against those of the journal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from thor.trading.models import Position
+from thor.trading.reconciling.finding import Finding, Level
 from thor.trading.reconciling.snapshot import Positions, Snapshot, price_of, units
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A symbol of which the broker holds another quantity than the journal. What is held short is less than nothing."""
+    """A symbol of which the broker holds another quantity than the journal. What is held short is less than nothing.
+
+    `journal` is everything that the journal knows of in the account: the desk's own, and what is somebody else's.
+    """
 
     symbol: str
     broker: Decimal
@@ -44,6 +49,15 @@ def compare_positions(positions: Positions, journal: Mapping[str, Decimal]) -> l
         if held != known:
             found.append(Difference(symbol, held, known, told.average_entry_price if told else None))
     return found
+
+
+def judge_outside(held: Iterable[Position]) -> Iterator[Finding]:
+    """Give the symbols of which somebody else holds a part in the desk's account: noted each time, and no reason."""
+    for one in held:
+        if one.outside > 0:
+            others = f"{one.outside.normalize():f} {one.symbol}"
+            text = f"{others} beside the desk's {one.quantity.normalize():f} are not its own"
+            yield Finding(Level.NOTE, "position_outside", text, one.symbol)
 
 
 def is_contradicted(seen: Snapshot) -> bool:

@@ -1,7 +1,7 @@
 """Step 6: orders that are open at the broker, against those that the journal has."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,11 +13,19 @@ from thor.trading.settling import IN_FLIGHT
 #: An order that is open for longer is stale.
 STALE: Final = timedelta(minutes=60)
 
+#: From when on an order can be filled that was submitted at an instant.
+Begins = Callable[[datetime], datetime]
 
-def judge_open_orders(orders: Sequence[BrokerOrder], ours: Mapping[str, Order], *, at: datetime) -> Iterator[Finding]:
-    """Give what is wrong with the broker's open orders; `ours` are the journal's by our id."""
+
+def judge_open_orders(
+    orders: Sequence[BrokerOrder], ours: Mapping[str, Order], *, at: datetime, begins: Begins = lambda at: at
+) -> Iterator[Finding]:
+    """Give what is wrong with the broker's open orders; `ours` are the journal's by our id.
+
+    An order that was submitted after the close waits for the next open by design: its age counts from there.
+    """
     for order in orders:
-        yield from _judge(order, ours.get(order.client_order_id), at)
+        yield from _judge(order, ours.get(order.client_order_id), at, begins(order.submitted_at))
     for symbol, number in Counter(order.symbol for order in orders).items():
         if number > 1:
             yield Finding(Level.WARNING, "duplicate_orders", f"{symbol} has {number} open orders", symbol)
@@ -38,7 +46,7 @@ def judge_unsettled(orders: Iterable[Order], *, at: datetime) -> Iterator[Findin
             yield Finding(Level.WARNING, "order_unknown", text, order.symbol, order.client_order_id)
 
 
-def _judge(told: BrokerOrder, ours: Order | None, at: datetime) -> Iterator[Finding]:
+def _judge(told: BrokerOrder, ours: Order | None, at: datetime, since: datetime) -> Iterator[Finding]:
     name = f"{told.side} {told.quantity.normalize():f} {told.symbol}"
     about = told.client_order_id
     if ours is None:
@@ -47,7 +55,7 @@ def _judge(told: BrokerOrder, ours: Order | None, at: datetime) -> Iterator[Find
     elif (told.side, told.symbol, told.quantity) != (ours.side, ours.symbol, ours.quantity):
         text = f"the order to {ours} is one to {name} at the broker: {about}"
         yield Finding(Level.WARNING, "order_differs", text, told.symbol, about)
-    age = at - told.submitted_at
+    age = at - since
     if age > STALE:
         text = f"the order to {name} has been open for {age // timedelta(minutes=1)} minutes: {about}"
         yield Finding(Level.WARNING, "order_stale", text, told.symbol, about)

@@ -39,6 +39,11 @@ def look_at_account(broker: Broker) -> tuple[Account, OpenOrders]:
     return _asked("account", broker.account), _asked("open orders", broker.open_orders)
 
 
+def look_at_identity(broker: Broker) -> str:
+    """Return whose account the broker tells of. Raises `NotAnswered`."""
+    return _asked("account", broker.account).identity
+
+
 def look_at_positions(broker: Broker) -> Positions:
     """Return what is held, by symbol, without what is too little for the journal. Raises `NotAnswered`."""
     return {one.symbol: one for one in _asked("positions", broker.positions) if units(one.quantity)}

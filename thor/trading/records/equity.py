@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
+from thor.trading.books import books_since
 from thor.trading.hours import day_of
 from thor.trading.models import Reconciliation, Trade
 from thor.trading.records.days import NEXT, midnight
@@ -24,14 +25,24 @@ def equity_curve(*, first: date | None, last: date | None, capital: Decimal) -> 
 
     The broker's word counts where there are two days of it, so that there is a difference. Otherwise it is `capital`
     and what each trade brought on the session in which it ended: then positions that are held count for nothing.
+
+    Without `first`, or with one of this account's own time, another account counts for nothing (`thor.trading.books`).
     """
-    found = _by_broker(first, last)
-    return Curve(found, True) if len(found) > 1 else Curve(_by_trades(first, last, capital), False)
+    begun = _begun(first)
+    found = _by_broker(first, last, begun)
+    return Curve(found, True) if len(found) > 1 else Curve(_by_trades(first, last, capital, begun), False)
 
 
-def _by_broker(first: date | None, last: date | None) -> tuple[Point, ...]:
+def _begun(first: date | None) -> datetime | None:
+    """Return since when what is asked for is of the account of now; nothing where an older one is asked for as well."""
+    since = books_since()
+    return since if since is not None and (first is None or first >= day_of(since)) else None
+
+
+def _by_broker(first: date | None, last: date | None, begun: datetime | None) -> tuple[Point, ...]:
     """Return the last equity of each day on the market's calendar; the base is that of the day before `first`."""
     rows = Reconciliation.objects.filter(equity__isnull=False).order_by("at", "pk")
+    rows = rows.filter(at__gte=begun) if begun else rows
     wanted = rows.filter(at__gte=midnight(first)) if first else rows
     wanted = wanted.filter(at__lt=midnight(last + NEXT)) if last else wanted
     ends = {day_of(at): equity for at, equity in wanted.values_list("at", "equity")}
@@ -42,9 +53,10 @@ def _by_broker(first: date | None, last: date | None) -> tuple[Point, ...]:
     return (Point(day_of(before.at), before.equity), *points)
 
 
-def _by_trades(first: date | None, last: date | None, capital: Decimal) -> tuple[Point, ...]:
+def _by_trades(first: date | None, last: date | None, capital: Decimal, begun: datetime | None) -> tuple[Point, ...]:
     """Return the capital as the base, and after it each session in which a trade ended."""
-    trades = list(Trade.objects.order_by("session_date", "exit_timestamp", "symbol"))
+    of_account = Trade.objects.filter(exit_timestamp__gt=begun) if begun else Trade.objects.all()
+    trades = list(of_account.order_by("session_date", "exit_timestamp", "symbol"))
     before = [trade for trade in trades if first and trade.session_date < first]
     wanted = [trade for trade in trades[len(before) :] if last is None or trade.session_date <= last]
     if not wanted:

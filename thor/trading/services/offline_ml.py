@@ -12,7 +12,7 @@ from thor.env import env
 from thor.trading.boundary import recorded
 from thor.trading.imported import already_ran
 from thor.trading.learning.active import readable
-from thor.trading.learning.examples import collect_examples
+from thor.trading.learning.examples import collect_examples, known_examples
 from thor.trading.learning.fingerprint import fingerprint
 from thor.trading.learning.training import CannotTrain, Training, is_available, train, why_not_train
 from thor.trading.models import Example, LearnedModel, LearningRun
@@ -55,7 +55,7 @@ def learn_from_trades(*, run: UUID, at: datetime, session_date: date | None = No
 
 def _learn(run: UUID, at: datetime, session_date: date | None) -> LearningRun:
     collect_examples(at=at)
-    rows = list(Example.objects.filter(exit_timestamp__lte=at).order_by("decision_timestamp", "symbol"))
+    rows = known_examples(at=at)
     attempt = LearningRun(run=run, at=at, session_date=session_date, fingerprint=fingerprint(rows), examples=len(rows))
     if reason := _why_skip(rows, attempt.fingerprint):
         return _note(attempt, "skipped", "; ".join(filter(None, (reason, readable()))))

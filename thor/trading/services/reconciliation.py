@@ -1,5 +1,8 @@
 """Reconcile the account: the broker is right, and the journal follows. For the steps see `thor.trading.reconciling`.
 
+An account that is not the one of the books is FAILED before anything is booked, adopted or closed; for whose they are
+see `thor.trading.books`.
+
 A broker that does not answer one of the questions is asked again within the run, after the seconds of `waits`. What is
 FAILED then, or partial, says so of the broker and not of the account, and whoever polls orders asks again
 (`repeat_unanswered`).
@@ -15,23 +18,31 @@ from uuid import UUID
 
 from thor.failpoints import reach
 from thor.trading import journal, wordings
+from thor.trading.books import take_account, why_not_of
 from thor.trading.boundary import recorded
 from thor.trading.brokers.port import Broker, BrokerUnreachable
-from thor.trading.desk import hold
-from thor.trading.hours import session_date_of
-from thor.trading.models import Happening, Order, Position, Reconciliation, Trade
+from thor.trading.desk import desk, hold
+from thor.trading.hours import session_date_of, session_for
+from thor.trading.models import Happening, Order, Position, Reconciliation
 from thor.trading.models.orders import OPEN
-from thor.trading.models.positions import EXTERNAL
+from thor.trading.positions import in_account, open_positions
 from thor.trading.readiness import is_unanswered, newest
 from thor.trading.reconciling import givenup, missed
 from thor.trading.reconciling.account import heat_of, judge_account
 from thor.trading.reconciling.converging import converge
 from thor.trading.reconciling.finding import Finding, Level
-from thor.trading.reconciling.holdings import Difference, compare_positions, is_contradicted
+from thor.trading.reconciling.holdings import Difference, compare_positions, is_contradicted, judge_outside
 from thor.trading.reconciling.ledger import judge_ledger
 from thor.trading.reconciling.moving import mark, moving_symbols
 from thor.trading.reconciling.orders import judge_open_orders, judge_unreadable, judge_unsettled
-from thor.trading.reconciling.snapshot import NotAnswered, Positions, Snapshot, look_at_account, look_at_positions
+from thor.trading.reconciling.snapshot import (
+    NotAnswered,
+    Positions,
+    Snapshot,
+    look_at_account,
+    look_at_identity,
+    look_at_positions,
+)
 from thor.trading.reconciling.verdict import judge, sentences
 from thor.trading.settings import Limits, limits
 from thor.trading.settling import SettlingReport, settle_orders
@@ -90,17 +101,37 @@ def _chosen() -> Broker:
 
 def _ask(broker: Broker, run: UUID, at: datetime, waits: Sequence[float]) -> tuple[Reconciliation, SettlingReport]:
     """Reconcile as soon as the broker answers; write down that it does not after the last try."""
-    begun, left = monotonic(), list(waits)
+    begun, left, settled = monotonic(), list(waits), SettlingReport()
     while True:
-        settled = settle_orders(broker=broker, at=at)
-        is_last = not left or monotonic() - begun + left[0] > ENOUGH
+        is_last = _is_last(begun, left)
         try:
+            if (other := _of_another(broker, run, at)) is not None:
+                return other, settled
+            settled = settle_orders(broker=broker, at=at)
+            is_last = _is_last(begun, left)
             return _reconcile(broker, settled, run, at, takes_part=is_last), settled
         except (NotAnswered, BrokerUnreachable) as error:
             if is_last:
                 return _write_failure(str(error), run, at), settled
             log.warning("thor.trading.reconciliation_unanswered: %s; asked again in %g s", error, left[0])
         sleep(left.pop(0))
+
+
+def _is_last(begun: float, left: Sequence[float]) -> bool:
+    return not left or monotonic() - begun + left[0] > ENOUGH
+
+
+def _of_another(broker: Broker, run: UUID, at: datetime) -> Reconciliation | None:
+    """Write down that the broker tells of another account than that of the books; nothing where it does not.
+
+    Asked before orders are settled: at another account each of them would be missing.
+    """
+    reason = why_not_of(desk(), look_at_identity(broker))
+    if not reason:
+        return None
+    count = len(look_at_positions(broker))
+    with hold():
+        return Reconciliation.objects.filter(run=run).first() or _refuse(reason, count, run, at)
 
 
 def _reconcile(broker: Broker, settled: SettlingReport, run: UUID, at: datetime, *, takes_part: bool) -> Reconciliation:
@@ -118,7 +149,7 @@ def _reconcile(broker: Broker, settled: SettlingReport, run: UUID, at: datetime,
     reach("looked")
     rules = limits()
     findings += judge_unreadable(orders.unreadable)
-    findings += judge_open_orders(orders, givenup.orders_of_ours(orders), at=at)
+    findings += judge_open_orders(orders, givenup.orders_of_ours(orders), at=at, begins=_begins)
     findings += judge_account(account, value=seen.value, most_heat=rules.max_portfolio_heat)
     return _write(seen, again, findings, rules, since=since, run=run, at=at)
 
@@ -129,27 +160,33 @@ def _look_again(seen: Snapshot, broker: Broker) -> Positions:
     return look_at_positions(broker) if differs else seen.positions
 
 
+def _begins(submitted_at: datetime) -> datetime:
+    session = session_for(submitted_at)
+    return max(submitted_at, session.open) if session else submitted_at
+
+
 def _journal() -> dict[str, Decimal]:
-    held = Position.objects.filter(closed_at__isnull=True).values_list("symbol", "bought", "sold")
-    return {symbol: bought - sold for symbol, bought, sold in held}
+    """Return what the account holds by the journal, the desk's own and what is somebody else's, by symbol."""
+    return {one.symbol: in_account(one) for one in open_positions()}
 
 
 def _write(
     seen: Snapshot, again: Positions, findings: list[Finding], rules: Limits, *, since: int, run: UUID, at: datetime
 ) -> Reconciliation:
     """Converge and write the row, in one transaction: either both are done, or the next attempt does them."""
-    with hold():
+    with hold() as books:
         known = Reconciliation.objects.filter(run=run).first()
         if known is not None:
             return known
+        if reason := why_not_of(books, seen.account.identity):  # somebody else has said whose they are meanwhile
+            return _refuse(reason, len(seen.positions), run, at)
+        take_account(books, seen.account.identity, at)
         differences = compare_positions(again, _journal())
         moving = moving_symbols(since=since, at=at) | _unsteady(seen.positions, again)
-        traded = set(
-            Trade.objects.filter(symbol__in=[one.symbol for one in differences]).values_list("symbol", flat=True)
-        )
-        findings += judge_ledger([one for one in differences if one.symbol not in moving], traded)
+        findings += judge_ledger([one for one in differences if one.symbol not in moving], _traded(differences))
         findings += judge_unsettled(Order.objects.filter(state__in=OPEN), at=at)
         findings += _converge(differences, moving, seen, rules, run, at)
+        findings += judge_outside(open_positions())
         _alert(findings, run, at)
         reach("converged")
         return _save(seen, findings, _external(differences), run, at)
@@ -163,6 +200,16 @@ def _converge(
     return list(converge(differences, moving=moving, backfill=may_find, close=may_close, at=at, run=run))
 
 
+def _traded(differences: Iterable[Difference]) -> set[str]:
+    """Return the symbols whose trades are over, but for those of which only somebody else's part is left."""
+    found = set()
+    for one in differences:
+        last = Position.objects.filter(symbol=one.symbol, trade__isnull=False).order_by("-closed_at", "-pk").first()
+        if last is not None and not 0 < one.broker <= last.outside:
+            found.add(one.symbol)
+    return found
+
+
 def _unsteady(first: Positions, second: Positions) -> frozenset[str]:
     quantities = [{symbol: one.quantity for symbol, one in look.items()} for look in (first, second)]
     return frozenset(one for one in {*first, *second} if quantities[0].get(one) != quantities[1].get(one))
@@ -170,7 +217,7 @@ def _unsteady(first: Positions, second: Positions) -> frozenset[str]:
 
 def _external(differences: Iterable[Difference]) -> list[str]:
     """Return the symbols that are closed to further buys: what is external in the journal, or at the broker alone."""
-    known = set(Position.objects.filter(closed_at__isnull=True, source=EXTERNAL).values_list("symbol", flat=True))
+    known = {one.symbol for one in open_positions() if one.is_external or one.outside > 0}
     return sorted(known | {one.symbol for one in differences if one.is_external or one.is_short})
 
 
@@ -185,15 +232,21 @@ def _alert(findings: Sequence[Finding], run: UUID, at: datetime) -> None:
 def _write_failure(reason: str, run: UUID, at: datetime) -> Reconciliation:
     finding = Finding(Level.ERROR, "not_answered", reason)
     with hold():
-        known = Reconciliation.objects.filter(run=run).first()
-        if known is not None:
-            return known
-        _alert([finding], run, at)
-        before = newest()
-        external = before.external if before else []
-        return Reconciliation.objects.create(
-            run=run, at=at, status=judge([finding]).value, errors=[reason], external=external
-        )
+        return Reconciliation.objects.filter(run=run).first() or _fail(finding, None, run, at)
+
+
+def _refuse(reason: str, count: int, run: UUID, at: datetime) -> Reconciliation:
+    """Write down that the account is another one, while the desk is held; it has answered, so exits end as well."""
+    return _fail(Finding(Level.ERROR, "another_account", reason), count, run, at)
+
+
+def _fail(finding: Finding, count: int | None, run: UUID, at: datetime) -> Reconciliation:
+    _alert([finding], run, at)
+    before = newest()
+    external = before.external if before else []
+    return Reconciliation.objects.create(
+        run=run, at=at, status=judge([finding]).value, errors=[finding.text], external=external, positions_count=count
+    )
 
 
 def _is_partial(findings: Iterable[Finding]) -> bool:

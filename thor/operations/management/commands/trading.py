@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from thor.jobs.management.operator import operator
 from thor.leadership.clock import process_clock
 from thor.trading.allowances import allowances
+from thor.trading.books import begin_new_account
 from thor.trading.models import Desk, Order, Position, Switch
 from thor.trading.models.orders import OPEN
 from thor.trading.readiness import newest
@@ -20,6 +21,9 @@ from thor.trading.switch import BadSwitch, clear_protection, set_switch
 
 #: The word that lets entries pass again which auto-protection has blocked.
 UNPROTECTED: Final = "unprotected"
+#: The word that ends the books of an account, so that those of another one may begin.
+NEW_ACCOUNT: Final = "new-account"
+WORDS: Final = [*map(str, Switch), UNPROTECTED, NEW_ACCOUNT]
 ENDED: Final = "Auto-protection has ended."
 ALREADY_OFF: Final = "Auto-protection was not on; losses are counted anew from here."
 
@@ -37,9 +41,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "wanted",
             nargs="?",
-            choices=[*map(str, Switch), UNPROTECTED],
+            choices=WORDS,
             help="active: all orders; reducing: exits only; halted: none but emergency exits; "
-            "unprotected: end auto-protection",
+            "unprotected: end auto-protection; new-account: end the books of the old account",
         )
         parser.add_argument("--reason", default="", help="why, for whoever looks later; needed to change something")
 
@@ -47,8 +51,7 @@ class Command(BaseCommand):
         """Show, or do it and say so."""
         at, wanted = process_clock().now(), options["wanted"]
         if wanted is None and options["reason"]:
-            words = ", ".join([*map(str, Switch), UNPROTECTED])
-            raise BadSwitch(f"a reason for what? Nothing was changed; put the word before it: {words}.")
+            raise BadSwitch(f"a reason for what? Nothing was changed; put the word before it: {', '.join(WORDS)}.")
         if wanted is None:
             self._show(at)
         elif not options["reason"].strip():
@@ -56,9 +59,18 @@ class Command(BaseCommand):
         elif wanted == UNPROTECTED:
             before = clear_protection(reason=options["reason"], by=operator(), at=at)
             self.stdout.write(ENDED if before else ALREADY_OFF)
+        elif wanted == NEW_ACCOUNT:
+            self._begin_anew(options["reason"], at)
         else:
             found = set_switch(wanted, reason=options["reason"], by=operator(), at=at)
             self.stdout.write(f"Trading is {found.switch}: {found.reason}")
+
+    def _begin_anew(self, reason: str, at: datetime) -> None:
+        ended = begin_new_account(reason=reason, by=operator(), at=at)
+        whose = f" of the account {ended.account!r}" if ended.account else ""
+        counts = f"positions closed: {ended.positions}, orders: {ended.orders}, intents: {ended.intents}"
+        self.stdout.write(f"The books{whose} have ended ({counts}). Nothing was sold.")
+        self.stdout.write("Nothing is ordered before the next reconciliation: manage.py run_now reconciliation")
 
     def _show(self, at: datetime) -> None:
         for line in lines(at):
@@ -74,7 +86,7 @@ def lines(at: datetime) -> list[str]:
     positions = Position.objects.filter(closed_at__isnull=True)
     return [
         f"Trading:         {_switch(desk)}",
-        f"Account:         {scope().name}",
+        f"Account:         {_account(desk)}",
         f"Reconciliation:  {_reconciliation()}",
         f"Protection:      {_protection(desk)}",
         f"Entries:         {why_not_buy(desk, rules, used, at=at) or 'may be ordered'}",
@@ -93,6 +105,11 @@ def _switch(desk: Desk) -> str:
     return f"{desk.switch} since {told(desk.changed_at)}, by {desk.changed_by}: {desk.reason}"
 
 
+def _account(desk: Desk) -> str:
+    since = f" since {told(desk.account_since)}" if desk.account_since else ""
+    return f"{scope().name}, books of {desk.account!r}{since}" if desk.account else scope().name
+
+
 def _reconciliation() -> str:
     found = newest()
     if found is None:
@@ -109,4 +126,5 @@ def _protection(desk: Desk) -> str:
 
 
 def _whose(position: Position) -> str:
-    return "not the desk's own" if position.is_external else position.strategy_id or "no strategy"
+    others = f", beside {position.outside.normalize():f} of somebody else's" if position.outside > 0 else ""
+    return "not the desk's own" if position.is_external else f"{position.strategy_id or 'no strategy'}{others}"
