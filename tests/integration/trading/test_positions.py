@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.trading.memory_desk import CLOSE, MemoryDesk, held, position, run_of
 from thor.trading.desk import hold
+from thor.trading.learning.examples import excursions
 from thor.trading.models import Event, Position, Purpose, Trade
 from thor.trading.positions import close_vanished, find_external
 from thor.trading.settling import settle_orders
@@ -41,6 +42,23 @@ def test_what_is_added_makes_a_new_average_and_counts_as_one_entry(desk: MemoryD
 
     found = position()
     assert (found.quantity, found.entry_price, found.entries, found.risk_amount) == (20, 105, 2, 100)
+
+
+@pytest.mark.parametrize(("seen", "told"), [(("100", "108"), (0, 8)), (("97", "100"), (-3, 0))])
+def test_what_is_added_leaves_the_excursions_what_they_were_in_percent(
+    desk: MemoryDesk, seen: tuple[str, str], told: tuple[int, int]
+) -> None:
+    desk.buy("7.5")
+    Position.objects.update(lowest=Decimal(seen[0]), highest=Decimal(seen[1]))
+    desk.broker.quote("SPY", "108")
+    desk.send(desk.plan(desk.want(Purpose.ADD_ON, session_date="2026-03-04"), "11.574", run=2))
+
+    found = position()
+    assert round(found.entry_price, 2) == Decimal("104.85")
+    assert found.lowest is not None
+    assert found.highest is not None
+    worst, best = excursions(found.entry_price, found.lowest, found.highest, found.entry_price)
+    assert (round(worst, 3), round(best, 3)) == told
 
 
 def test_the_last_sale_makes_a_trade_with_its_profit(desk: MemoryDesk) -> None:
