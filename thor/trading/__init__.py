@@ -3,8 +3,8 @@
 Who knows what, from the bottom up
     `brokers/`        the port and what is behind it: the embedded paper broker, Alpaca
     `models/`         orders, fills, positions, trades, intents, the journal, the desk with its switch
-    `settings`        what may be risked; `scope`, `identity` for which account; `hours` which session it is, `moment`
-                      which instant
+    `settings`        what may be risked; `scope`, `identity` for which account, `books` whose it is and since when;
+                      `hours` which session it is, `moment` which instant, `exit_window` which minutes of the morning
     `desk`            one writer at a time; `journal` what happened; `switch` what may be sent
     `ordering`        plan, send, cancel: an order is a row before it is a request
     `booking`         what a broker tells of an order, booked once; `positions` what is held; `splits` in which shares
@@ -20,7 +20,8 @@ Who knows what, from the bottom up
                       `emergency_sales` goes on with it; `protection` when entries are blocked
     `learning/`       what finished trades teach about the next one
     `closing_figures` what a session came to, once it is over
-    `services/`       what each of the eight jobs does; `boundary` keeps the trouble of one symbol apart
+    `services/`       what each of the eight jobs does; `boundary` keeps the trouble of one symbol apart, `failed_jobs`
+                      tells of a run that failed as a whole
     `records/`        journal, report and tables as files; `logs`, `wordings` what `scheduler.log` says
     `preflight`       what must be true before anything is traded; `checks` what of it every command asks
     `selectors`       how the desk stands, for pages and commands; `allowances` what is left of the day

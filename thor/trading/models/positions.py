@@ -17,7 +17,8 @@ class Position(models.Model):
     """A long position, from the first fill of its entry to the last of its exit; at most one open a symbol.
 
     `bought` and `cost` count everything that was ever bought of it, `sold` and `proceeds` what was sold; `highest` and
-    `lowest` are the best and the worst close since (for the excursions that learning looks at). `entry_date` is the
+    `lowest` are the best and the worst close since (for the excursions that learning looks at; what is added to the
+    position moves them with the average price, so that in percent they stay what they were). `entry_date` is the
     session of the first fill. `source` is empty for the desk's own. `outside` is what somebody else bought of the
     symbol in the same account: it counts for how much is held, and the desk never sells it.
     """

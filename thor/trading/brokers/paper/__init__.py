@@ -9,6 +9,7 @@ What is here
     `volume`      the average daily volume, by which the size of fills is bounded
     `broker`      the port, on top of these
     `clock`       the broker's clock, from Thor's own sessions
+    `anew`        empty books, for a desk that begins its own anew
 
 Time
     There is no thread. `settle(at=...)` looks at every open order once, by the quotes as they are then, and every
