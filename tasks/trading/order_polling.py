@@ -1,8 +1,9 @@
 """Ask the broker for every order that is not over, while the market is open, and cancel entries that nobody fills.
 
 It goes on whatever reconciliation says: it asks and cancels, and orders nothing but what an emergency has left to be
-sold, as far as reconciliation lets exits pass. Where the last reconciliation was not
-answered it asks for that as well, so that nobody waits an hour for the next one.
+sold, as far as reconciliation lets exits pass. Where the last reconciliation was not answered it asks for that as well,
+so that nobody waits an hour for the next one; and what a window of exits has left, and no run of theirs has carried
+over, it carries over.
 """
 
 from datetime import timedelta

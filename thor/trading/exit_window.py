@@ -34,9 +34,12 @@ def finish_from() -> timedelta:
 
 
 def carry_over_since(*, at: datetime, run: UUID) -> list[str]:
-    """Carry over what the window of the session that is on, or was last, has left, where that window is over."""
+    """Carry over what the window of the session that is on, or was last, has left, where that window is over.
+
+    Its last run may still be at work then, between a limit that it cancels and the market order: it gets `FINISH` more.
+    """
     session = last_session(at)
-    return carry_unfinished(session, at=at, run=run) if session and left_of(session, at) <= timedelta(0) else []
+    return carry_unfinished(session, at=at, run=run) if session and left_of(session, at) <= -FINISH else []
 
 
 def carry_unfinished(session: Session, *, at: datetime, run: UUID) -> list[str]:

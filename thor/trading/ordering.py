@@ -2,7 +2,7 @@
 
     plan_order     the order is a row: `planned`, its id follows from run, intent, symbol and side
     send_order     the switch is asked and the row says `sending`, in one transaction
-                   the broker is asked, once
+                   the broker is asked, once; more often only where it said that it was asked too often
                    the row says what came of it: the broker's answer, or `unknown`
 
 Who dies where                              what is left                       what happens next

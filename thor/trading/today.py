@@ -2,8 +2,8 @@
 
     while it runs   high, low and volume of the whole minutes since the open, without bad prints; the last quote is the
                     close, and high or low where it lies beyond them
-    once over       its `DailyBar` where it was imported already, else all its minutes; quotes of after the close say
-                    nothing of the session
+    once over       its `DailyBar` where it was imported already, or simulated without minutes, else all its minutes;
+                    quotes of after the close say nothing of the session
 
 Volume is scaled to a whole session: what has traded so far, divided by the share of the session's minutes that were
 seen. The features compare it with the volumes of whole days, and a bar that is cut off 25 minutes before the close
@@ -27,7 +27,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Count, Exists, Max, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from thor.marketdata.feeds.choice import SIMULATED
 from thor.marketdata.models import Bar, DailyBar, Instrument
@@ -133,9 +133,16 @@ def _by_start(rows: Sequence[Instrument], session: Session, until: datetime) -> 
 
 def _stored(symbols: Sequence[str], session: Session) -> Iterator[tuple[str, BarSoFar]]:
     names = ("high", "low", "close", "volume")
-    rows = DailyBar.objects.filter(instrument__symbol__in=symbols, date=session.date, origin=DailyBar.Origin.IMPORTED)
+    days = DailyBar.objects.filter(instrument__symbol__in=symbols, date=session.date)
+    made_up = Q(origin=DailyBar.Origin.SIMULATED) & ~Q(instrument__venue__in=real_venues()) & ~Exists(_minutes(session))
+    rows = days.filter(Q(origin=DailyBar.Origin.IMPORTED) | made_up)
     for symbol, *figures in rows.values_list("instrument__symbol", *names):
         yield symbol, BarSoFar(*map(float, figures))
+
+
+def _minutes(session: Session) -> QuerySet[Bar]:
+    """Return the minutes of a day's instrument in a session."""
+    return Bar.objects.filter(instrument=OuterRef("instrument"), start_at__gte=session.open, start_at__lt=session.close)
 
 
 def _seen(venues: Collection[str], session: Session, until: datetime) -> dict[str, int]:

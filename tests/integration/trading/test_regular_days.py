@@ -1,6 +1,8 @@
 """Days that were rolled up from a venue's long session count with what was traded in regular hours."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -8,6 +10,7 @@ from tests.integration.trading.daily_days import sessions_before, write_days, wr
 from thor.marketdata.models import Bar, DailyBar, Instrument
 from thor.trading.history import history_of
 from thor.trading.models import RegularDay
+from thor.trading.regular_days import regular_days
 
 pytestmark = pytest.mark.django_db
 
@@ -88,3 +91,31 @@ def test_several_symbols_are_noted_at_once() -> None:
     noted = set(RegularDay.objects.values_list("instrument__symbol", "date"))
     assert noted == {("SPY", LAST.date), *(("QQQ", session.date) for session in BEFORE[-2:])}
     assert Instrument.objects.filter(regular_days__isnull=False).distinct().count() == 2
+
+
+@pytest.mark.usefixtures("rolled")
+def test_a_day_of_which_only_the_afternoon_is_kept_is_not_taken_for_the_whole() -> None:
+    Bar.objects.filter(start_at__lt=LAST.open + timedelta(minutes=2)).delete()
+
+    assert newest() == (130.0, 80.0, 125.0, 99_999.0)
+    assert RegularDay.objects.count() == 0
+
+
+def test_days_that_nobody_has_watched_are_not_looked_for_again(
+    django_assert_num_queries: Callable[[int], Any],
+) -> None:
+    write_days("SPY", [session.date for session in BEFORE])
+    DailyBar.objects.update(origin=DailyBar.Origin.ROLLED)
+    write_minutes("SPY", BEFORE[-3].open - timedelta(hours=1), [100.0])
+    write_minutes("SPY", BEFORE[-1].open, [100.0])
+    keys = {(row.instrument_id, row.date) for row in DailyBar.objects.all()}
+
+    assert set(regular_days(keys)) == {(next(iter(keys))[0], LAST.date)}
+
+    # What is noted, and when the first minute began: no session is read.
+    with django_assert_num_queries(2):
+        regular_days(keys)
+    noted = RegularDay.objects.order_by("date").values_list("date", "high")
+    assert [(day, high is None) for day, high in noted] == [
+        (BEFORE[-3].date, True), (BEFORE[-2].date, True), (BEFORE[-1].date, False),
+    ]  # fmt: skip

@@ -17,10 +17,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('date', models.DateField()),
-                ('high', models.DecimalField(decimal_places=8, max_digits=20)),
-                ('low', models.DecimalField(decimal_places=8, max_digits=20)),
-                ('close', models.DecimalField(decimal_places=8, max_digits=20)),
-                ('volume', models.DecimalField(decimal_places=8, max_digits=24)),
+                ('high', models.DecimalField(decimal_places=8, max_digits=20, null=True)),
+                ('low', models.DecimalField(decimal_places=8, max_digits=20, null=True)),
+                ('close', models.DecimalField(decimal_places=8, max_digits=20, null=True)),
+                ('volume', models.DecimalField(decimal_places=8, max_digits=24, null=True)),
                 ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='regular_days', to='marketdata.instrument')),
             ],
             options={

@@ -15,10 +15,10 @@ class RegularDay(models.Model):
 
     instrument = models.ForeignKey(Instrument, models.CASCADE, related_name="regular_days")
     date = models.DateField()
-    high = models.DecimalField(**PRICE)
-    low = models.DecimalField(**PRICE)
-    close = models.DecimalField(**PRICE)
-    volume = models.DecimalField(**VOLUME)
+    high = models.DecimalField(**PRICE, null=True)
+    low = models.DecimalField(**PRICE, null=True)
+    close = models.DecimalField(**PRICE, null=True)
+    volume = models.DecimalField(**VOLUME, null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=("instrument", "date"), name="trading_regular_once_a_day")]

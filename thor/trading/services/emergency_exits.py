@@ -35,6 +35,7 @@ from thor.trading.settings import Limits, limits
 from thor.trading.settling import settle_orders
 from thor.trading.splits import paid_in_shares_of
 from thor.trading.strategies.base import Urgency
+from thor.trading.universe import elsewhere
 
 UNKNOWN: Final = "unknown"
 
@@ -112,8 +113,9 @@ class _Look:
     def _judge(self, position: Position) -> Emergency | None:
         prices = prices_of([position.symbol], self._at)
         price = prices.get(position.symbol)
-        if price is None:
-            reason = f"{prices.left_out[position.symbol]}: nobody knows whether it is an emergency"
+        reason = elsewhere([position.symbol]).get(position.symbol, "")
+        if price is None or reason:
+            reason = f"{reason or prices.left_out[position.symbol]}: nobody knows whether it is an emergency"
             self.unjudged[position.symbol] = reason
             self._note(position, "no_price", reason, str(self._run))
             return None

@@ -42,6 +42,10 @@ class OrdersInDoubt(ThorError):
     """Nobody knows whether the broker has an order of this session."""
 
 
+class NotInTime(ThorError):
+    """The session came to its end before every symbol was decided."""
+
+
 def generate_entries(
     *,
     broker: Broker,
@@ -59,6 +63,7 @@ def generate_entries(
     end_over(at)
     session = session_for(at)
     if session is None or not session.open <= at < session.close - LAST or session_date not in (None, session.date):
+        _refuse_unfinished(session_date)
         return {"skipped": "the session is over, or has not begun"}
     if already_ran("entry", session.date, at):
         return {"skipped": "the scheduler of old has done it"}
@@ -100,6 +105,16 @@ def _refuse_doubt(session_date: date) -> None:
     doubtful = [f"{one.symbol} ({one.state})" for one in orders.order_by("symbol")]
     if doubtful and not limits().observation_only:
         raise OrdersInDoubt(f"it is not known yet whether the broker has the orders for {', '.join(doubtful)}")
+
+
+def _refuse_unfinished(session_date: date | None) -> None:
+    """Raise where the session is all but over and earlier attempts have not come to an end with every symbol."""
+    if session_date is None:
+        return
+    left = sorted(one.symbol for one in intents_of(session_date) if one.state == IntentState.PLANNED)
+    if left:
+        raise NotInTime(f"what failed before could not be tried again in time: {', '.join(left)}")
+    _refuse_doubt(session_date)
 
 
 def _told(session: Session, intents: list[Intent], outcomes: dict[str, str]) -> dict[str, Any]:

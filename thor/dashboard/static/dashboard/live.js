@@ -4,11 +4,12 @@
 (() => {
   const EVERY_MS = 2000;
   const PATIENCE_MS = 5000;
+  const LEAVING_MS = 10000; // after that the page has not been left, and is as stale as it is
   const status = document.getElementById("status"); // carries the instant and the speed of business time
   const connection = document.getElementById("connection");
   let answeredAt = performance.now(); // by the browser's steady clock, which a step of the wall does not move
   let timer = 0;
-  let leaving = false; // a form was sent: what it answers is the next page, whatever the refresh says meanwhile
+  let sentAt = -Infinity; // when a form was sent: its answer is the next page, whatever a refresh says meanwhile
 
   // The same text as countdown_text in wording.py.
   function countdown(seconds) {
@@ -58,7 +59,7 @@
 
   async function ask() {
     const response = await fetch(status.dataset.url, { signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (leaving) return;
+    if (performance.now() - sentAt < LEAVING_MS) return;
     if (response.redirected) return location.reload(); // logged out meanwhile: the reload leads to the log-in
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -89,8 +90,8 @@
     timer = setTimeout(refresh, EVERY_MS);
   }
 
-  document.addEventListener("submit", (event) => { leaving = !event.defaultPrevented; });
-  window.addEventListener("pageshow", () => { leaving = false; });
+  document.addEventListener("submit", (event) => { if (!event.defaultPrevented) sentAt = performance.now(); });
+  window.addEventListener("pageshow", () => { sentAt = -Infinity; });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   setInterval(tick, 1000);
   timer = setTimeout(refresh, EVERY_MS);
