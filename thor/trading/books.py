@@ -6,7 +6,7 @@ in the new one may be taken for the desk's. A person ends the old books; from th
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -23,6 +23,8 @@ from thor.trading.switch import LONGEST_REASON, BadSwitch, readable
 
 #: What ends the books of an account, and begins those of another.
 COMMAND: Final = "manage.py trading new-account --reason '…'"
+#: Clocks of two machines may differ by so much.
+AHEAD: Final = timedelta(minutes=10)
 WANTED: Final = (IntentState.PLANNED, IntentState.WORKING)
 
 
@@ -57,8 +59,13 @@ def why_not_configured() -> str:
     found = desk()
     if not found.account:
         return "the books were begun anew, and the account has not been reconciled since" if found.account_since else ""
+    return why_another(found)
+
+
+def why_another(found: Desk) -> str:
+    """Return why the account of the books cannot be the one this process is set up for; nothing where it can be."""
     expected = configured_identity()
-    if found.account.startswith(expected):
+    if found.account.startswith(expected) or not found.account:
         return ""
     return (
         f"the books are of the account {found.account!r}, and this process is set up for {expected.strip()!r}; "
@@ -67,10 +74,16 @@ def why_not_configured() -> str:
 
 
 def take_account(found: Desk, identity: str, at: datetime) -> None:
-    """Write down whose account the books are of, while the desk is held, where nobody has said so yet."""
-    if found.account or not identity:
+    """Write down whose account the books are of, while the desk is held, where nobody has said so yet.
+
+    Books that are said to begin later than now were begun by a clock that was ahead: nothing would count until then.
+    """
+    since = found.account_since or _began(at)
+    if since > at + AHEAD:
+        since = at
+    if not identity or (found.account, found.account_since) == (identity, since):
         return
-    found.account, found.account_since = identity, found.account_since or _began(at)
+    found.account, found.account_since = found.account or identity, since
     found.save(update_fields=["account", "account_since"])
 
 

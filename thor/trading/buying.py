@@ -12,13 +12,16 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from thor.errors import ThorError
 from thor.marketdata.models import Instrument
 from thor.marketdata.silence import is_silent
 from thor.timing import Session
 from thor.trading import journal
+from thor.trading.books import why_not_of
 from thor.trading.brokers.paper.volume import average_daily_volume
 from thor.trading.brokers.port import Account, Broker, Kind
 from thor.trading.commitments import situation
+from thor.trading.desk import desk as read_desk
 from thor.trading.desk import hold
 from thor.trading.exits import open_exit
 from thor.trading.gates import Approved, Gate, Refused, Situation, Wish, judge_purchase
@@ -45,6 +48,10 @@ NOT_BOUGHT: Final = (State.REJECTED, State.DROPPED)
 STEADY: Final = Decimal("0.001")
 
 
+class OtherAccount(ThorError):
+    """The broker tells of another account than the one whose books the desk keeps."""
+
+
 class Buyer:
     """What is known when the purchases of a session are judged, brought on by each that is ordered."""
 
@@ -57,9 +64,12 @@ class Buyer:
         rules: Limits,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        """Ask the broker how the account stands, once. Raises `BrokerUnreachable`; for `now` see `send_order`."""
+        """Ask the broker how the account stands, once. Raises `BrokerUnreachable` and
+        `OtherAccount`; for `now` see `send_order`."""
         self._broker, self._session, self._at, self._limits, self._clock = broker, session, at, rules, now
         self._account: Account = broker.account()
+        if reason := why_not_of(read_desk(), self._account.identity):
+            raise OtherAccount(reason)
         found: Situation = situation(self._account, broker.positions(), at=at, session_date=session.date)
         self._now = replace(found, equity=_equity(found.equity, {one.run for one in intents}))
         symbols = [one.symbol for one in intents]

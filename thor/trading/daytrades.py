@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from thor.markets.sessions import sessions_of
+from thor.trading.books import books_since
 from thor.trading.brokers.choice import TRADING_MARKET
 from thor.trading.brokers.daytrades import count_day_trades, sessions_counted
 from thor.trading.brokers.port import Account, Side
@@ -19,5 +20,6 @@ def day_trades(account: Account, at: datetime) -> int:
     counted = sessions_counted(sessions_of(TRADING_MARKET), at)
     if not counted:
         return 0
-    fills = Fill.objects.filter(at__gte=counted[0].open).select_related("order").order_by("at", "pk")
+    since = max(counted[0].open, books_since() or counted[0].open)
+    fills = Fill.objects.filter(at__gte=since).select_related("order").order_by("at", "pk")
     return count_day_trades(counted, ((fill.at, fill.order.symbol, Side(fill.order.side)) for fill in fills))

@@ -108,13 +108,13 @@ def _held() -> dict[str, str]:
 
 
 def _add_ons(limits: Limits, scene: Scene) -> tuple[EntryIntent, ...]:
-    """Return what to buy more of: held by the desk, neither ordered nor to be sold, and wished for surely enough.
+    """Return what to buy more of: held by the desk alone, neither ordered nor to be sold, and wished for surely enough.
 
     Slots are no matter here, since a position that grows takes none.
     """
     ordered = set(Order.objects.filter(state__in=OPEN).values_list("symbol", flat=True))
     leaving = {one.symbol for one in open_exits()}
-    own = {one.symbol for one in open_positions() if not one.is_external} - ordered - leaving
+    own = {one.symbol for one in open_positions() if not (one.is_external or one.outside)} - ordered - leaving
     features: Mapping[str, Features] = {symbol: seen for symbol, seen in scene.features.items() if symbol in own}
     if not features:
         return ()

@@ -101,9 +101,9 @@ def history_of(
     """Return up to `bars` completed days before the session of each symbol, and today's so far as one more.
 
     The days of all symbols are read in one statement, their splits in another, and what is noted of regular hours in a
-    third, however many symbols there are. A session that has not begun has no bar of today, so with `with_today` nothing
-    is found before its open. A symbol of which more than `most_missing` of the last 252 sessions since its first day are
-    missing is left out; without it nobody asks.
+    third, however many symbols there are. A session that has not begun has no bar of today, so with `with_today`
+    nothing is found before its open. A symbol of which more than `most_missing` of the last 252 sessions since its
+    first day are missing is left out; without it nobody asks.
     """
     ahead = sessions_of(env().trading_market).between(session_date - timedelta(days=2 * bars + 14), session_date)
     before = [session for session in ahead if session.date < session_date][-bars:]

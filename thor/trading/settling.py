@@ -16,9 +16,10 @@ from typing import Final
 from thor.failpoints import reach
 from thor.trading import journal
 from thor.trading.booking import book_order, end_order
+from thor.trading.books import why_another
 from thor.trading.boundary import Boundary
 from thor.trading.brokers.port import Broker, BrokerUnreachable, Side
-from thor.trading.desk import hold
+from thor.trading.desk import desk, hold
 from thor.trading.models import Happening, Order, State
 from thor.trading.models.orders import SENT
 from thor.trading.ordering import cancel_order
@@ -69,9 +70,13 @@ def settle_orders(*, broker: Broker, at: datetime) -> SettlingReport:
     """Bring every order that is not over up to what the broker says of it.
 
     An order that cannot be booked keeps neither the others from it nor the jobs that settle: it stays open, so nothing
-    else of its symbol is ordered, and people hear of it once.
+    else of its symbol is ordered, and people hear of it once. A broker that is not the one of the books knows nothing
+    of these orders, and is not asked.
     """
     report, silent, boundary = SettlingReport(), 0, Boundary(at=at)
+    if reason := why_another(desk()):
+        report.unreachable = reason
+        return report
     _drop_forgotten(at, boundary)
     for order in pending_orders():
         report.asked += 1

@@ -1,5 +1,6 @@
 """The books are of one account: another one is refused until a person ends them, and then nothing of before counts."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -16,8 +17,11 @@ from thor.trading.allowances import lost_today
 from thor.trading.books import begin_new_account, books_since
 from thor.trading.brokers.choice import paper_broker
 from thor.trading.brokers.port import Kind, OrderRequest, Side
+from thor.trading.buying import Buyer, OtherAccount
 from thor.trading.commitments import consecutive_losses
+from thor.trading.daytrades import day_trades
 from thor.trading.desk import desk as the_desk
+from thor.trading.hours import session_for
 from thor.trading.identity import configured_identity
 from thor.trading.learning.examples import collect_examples, known_examples
 from thor.trading.models import (
@@ -38,6 +42,8 @@ from thor.trading.protection import watch_degradation
 from thor.trading.readiness import why_not_enter, why_not_exit
 from thor.trading.records.equity import equity_curve
 from thor.trading.services.reconciliation import reconcile_account
+from thor.trading.settings import limits
+from thor.trading.settling import settle_orders
 from thor.trading.switch import BadSwitch
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -267,6 +273,74 @@ def test_the_curve_of_trades_begins_with_the_books_too(desk: MemoryDesk) -> None
     points = equity_curve(first=None, last=None, capital=Decimal(1000)).points
 
     assert [one.equity for one in points] == [1000, 1000 + made.net_pnl]
+
+
+def test_orders_of_the_books_are_not_looked_for_at_a_broker_of_another_kind(desk: MemoryDesk) -> None:
+    order = desk.buy(limit="90")
+    reconcile(desk)
+    Desk.objects.update(account=OTHER)
+    desk.wait(hours=1)
+
+    told = settle_orders(broker=desk.broker, at=desk.now)
+
+    order.refresh_from_db()
+    assert (order.state, order.absences, told.asked) == (State.WORKING, 0, 0)
+    assert OTHER in told.unreachable
+
+
+def test_day_trades_of_the_old_account_do_not_count(desk: MemoryDesk) -> None:
+    desk.buy()
+    desk.wait(minutes=5)
+    desk.sell()
+    assert day_trades(replace(desk.broker.account(), day_trades=None), desk.now) == 1
+    desk.wait(minutes=5)
+
+    end_books(desk)
+
+    assert day_trades(replace(desk.broker.account(), day_trades=None), desk.now) == 0
+
+
+def test_what_ended_with_the_old_books_may_be_held_at_the_new_account(desk: MemoryDesk) -> None:
+    desk.buy()
+    reconcile(desk)
+    desk.wait(hours=1)
+    end_books(desk)
+
+    desk.wait(hours=1)
+    row = reconcile(desk, 101)
+
+    assert (row.status, row.external) == ("READY", ["SPY"])
+
+
+def test_books_that_a_fast_clock_has_begun_begin_again_now(desk: MemoryDesk) -> None:
+    reconcile(desk)
+    Desk.objects.update(account_since=MORNING + timedelta(days=3))
+
+    now = desk.wait(hours=1)
+    reconcile(desk, 101)
+
+    assert the_desk().account_since == now
+
+
+def test_books_that_a_clock_has_begun_which_is_a_little_ahead_stay(desk: MemoryDesk) -> None:
+    reconcile(desk)
+    ahead = MORNING + timedelta(hours=1, minutes=5)
+    Desk.objects.update(account_since=ahead)
+
+    desk.wait(hours=1)
+    reconcile(desk, 101)
+
+    assert the_desk().account_since == ahead
+
+
+def test_nothing_is_bought_at_an_account_whose_books_these_are_not(desk: MemoryDesk) -> None:
+    session = session_for(desk.now)
+    assert session is not None
+    reconcile(desk)
+    desk.broker.said["identity"] = "paper, simulated prices of another"
+
+    with pytest.raises(OtherAccount, match="another"):
+        Buyer(desk.broker, [desk.want()], session, at=desk.now, rules=limits())
 
 
 def test_the_command_ends_the_books_with_a_reason() -> None:

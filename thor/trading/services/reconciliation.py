@@ -18,7 +18,7 @@ from uuid import UUID
 
 from thor.failpoints import reach
 from thor.trading import journal, wordings
-from thor.trading.books import take_account, why_not_of
+from thor.trading.books import books_since, take_account, why_not_of
 from thor.trading.boundary import recorded
 from thor.trading.brokers.port import Broker, BrokerUnreachable
 from thor.trading.desk import desk, hold
@@ -202,9 +202,11 @@ def _converge(
 
 def _traded(differences: Iterable[Difference]) -> set[str]:
     """Return the symbols whose trades are over, but for those of which only somebody else's part is left."""
-    found = set()
+    found, over = set(), Position.objects.filter(trade__isnull=False)
+    if since := books_since():
+        over = over.filter(closed_at__gt=since)  # what ended with the old books may well be held
     for one in differences:
-        last = Position.objects.filter(symbol=one.symbol, trade__isnull=False).order_by("-closed_at", "-pk").first()
+        last = over.filter(symbol=one.symbol).order_by("-closed_at", "-pk").first()
         if last is not None and not 0 < one.broker <= last.outside:
             found.add(one.symbol)
     return found

@@ -54,8 +54,11 @@ def locked(at: datetime, sessions: SessionTable) -> Iterator[PaperAccount]:
         closed = last_close(sessions, at)
         # Asked for where there is no account yet: START_CAPITAL is what one opens with.
         opened = {"cash": _capital, "last_equity": _capital, "closed_at": closed, "settled_at": at}
-        PaperAccount.objects.get_or_create(pk=1, defaults=opened)
-        yield PaperAccount.objects.select_for_update().get(pk=1)
+        found = None
+        while found is None:  # books that are begun anew meanwhile take the row away that was waited for
+            PaperAccount.objects.get_or_create(pk=1, defaults=opened)
+            found = PaperAccount.objects.select_for_update().filter(pk=1).first()
+        yield found
 
 
 def _capital() -> Decimal:
