@@ -16,6 +16,7 @@ from thor.trading.models.positions import EXTERNAL
 PLACES: Final = Decimal("0.0001")
 UNIT: Final = Decimal("0.000001")
 RATIO_UNIT: Final = Decimal("0.00000001")
+NONE: Final = Decimal(0)
 #: Under which the ids of trades are made: the same trade has the same id wherever it is told.
 TRADES: Final = UUID("3e0f9d0a-8d5c-5a0e-9a55-74686f722d74")
 
@@ -92,16 +93,29 @@ def apply_split(position: Position, ratio: Decimal, *, at: datetime, run: UUID |
     )  # fmt: skip
 
 
+def ratio_at(position: Position, at: datetime) -> Decimal:
+    """Return by how much splits still multiply what the journal holds, at an instant: those of its session count."""
+    session = session_for(at)
+    return unbooked_ratio(position, session.date if session else session_date_of(at))
+
+
 def converge_split(position: Position, held: Decimal, *, at: datetime, run: UUID | None = None) -> bool:
     """Book the splits since the last purchase where they make of the position what the broker holds; tell whether.
 
-    While the desk is held. What is less than a share, and was paid out or rounded up, is sold at the entry price or
-    comes for nothing.
+    While the desk is held.
     """
-    session = session_for(at)
-    ratio = unbooked_ratio(position, session.date if session else session_date_of(at))
+    ratio = ratio_at(position, at)
     if ratio == 1 or not _is_made(held, in_account(position), ratio):
         return False
+    count_anew(position, ratio, held, at=at, run=run)
+    return True
+
+
+def count_anew(position: Position, ratio: Decimal, held: Decimal, *, at: datetime, run: UUID | None = None) -> None:
+    """Count a position in new shares, and let it come to what the account holds, while the desk is held.
+
+    What is less than a share, and was paid out or rounded up, is sold at the entry price or comes for nothing.
+    """
     apply_split(position, ratio, at=at, run=run)
     rest = held - in_account(position)
     if rest < 0:
@@ -111,15 +125,15 @@ def converge_split(position: Position, held: Decimal, *, at: datetime, run: UUID
     else:
         position.bought += rest
     position.save()
-    return True
 
 
-def take_off(position: Position, less: Decimal) -> None:
-    """Take what the account does not hold any more off a position.
+def take_off(position: Position, less: Decimal, *, own: Decimal = NONE) -> None:
+    """Take what the account does not hold any more off a position, of which so much was surely the desk's `own`.
 
-    What was somebody else's goes first. Of the desk's own nobody knows the price, so what was paid counts.
+    What was somebody else's goes before the rest of that. Of the desk's own nobody knows the price, so what was paid
+    counts.
     """
-    others = min(less, position.outside)
+    others = min(less - own, position.outside)
     own = less - others
     position.outside -= others
     position.proceeds += money(own * position.entry_price)

@@ -47,6 +47,14 @@ def by_hand(desk: MemoryDesk, quantity: str, side: Side = Side.BUY) -> None:
     desk.wait(minutes=5)
 
 
+def shrink(desk: MemoryDesk, order: Order, quantity: str) -> None:
+    """Let the exchange take back so much of an order that is over, and the desk hear of it."""
+    desk.broker.take_back(order.client_order_id, quantity)
+    told = desk.broker.order(order.client_order_id)
+    assert told is not None
+    book_order(Order.objects.get(pk=order.pk), told, at=desk.now)
+
+
 def sell(desk: MemoryDesk) -> str:
     intent = desk.want(Purpose.EXIT, exit_type="SWING_EXIT")
     return Seller(desk.broker, holdings(desk.broker), desk.now, run_of(50)).sell(intent, Kind.MARKET)
@@ -113,6 +121,35 @@ def test_what_is_less_is_somebody_elses_first(desk: MemoryDesk) -> None:
     by_hand(desk, "4", Side.SELL)
     reconcile(desk, 102)
     assert (held(), position().outside, position().proceeds) == (8, 0, 200)
+
+
+def test_a_purchase_that_was_taken_back_was_the_desks_own() -> None:
+    desk = MemoryDesk()
+    order = desk.buy()
+    by_hand(desk, "5")
+    reconcile(desk, 100)
+    assert (held(), position().outside) == (10, 5)
+
+    shrink(desk, order, "3")
+    reconcile(desk, 101)
+
+    assert (held(), position().outside, position().entry_price) == (7, 5, 100)
+    by_hand(desk, "2", Side.SELL)
+    reconcile(desk, 102)
+    assert (held(), position().outside) == (7, 3)
+
+
+def test_a_sale_that_was_taken_back_costs_what_the_desk_has_paid(desk: MemoryDesk) -> None:
+    desk.broker.quote("SPY", "130")
+    by_hand(desk, "5")
+    reconcile(desk, 100)
+    order = desk.sell("4")
+    desk.wait(minutes=5)
+
+    shrink(desk, order, "2")
+    reconcile(desk, 101)
+
+    assert (held(), position().outside, position().entry_price) == (8, 5, 100)
 
 
 def test_a_symbol_that_vanished_is_gone_with_all_that_was_of_it(desk: MemoryDesk) -> None:

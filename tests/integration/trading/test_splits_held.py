@@ -140,6 +140,141 @@ def test_shares_that_nobody_has_paid_for_cost_nothing(holds: Holds, average: str
     assert (position().quantity, position().cost, position().entry_price) == (20, 1000, 50)
 
 
+@pytest.mark.parametrize(("quantity", "average"), [("20", "40"), ("11", "90.5"), ("11", "88")])
+def test_shares_that_would_have_cost_less_than_nothing_are_not_the_desks(
+    holds: Holds, quantity: str, average: str
+) -> None:
+    assert holds(quantity, average).status == "SAFE_MODE"
+
+    assert (position().quantity, position().outside, position().cost) == (10, Decimal(quantity) - 10, 1000)
+
+
+def test_a_split_that_nobody_told_of_may_have_a_part_of_a_share_paid_out(holds: Holds) -> None:
+    Position.objects.update(bought=7, cost=700)
+
+    holds("10", "66.67")
+
+    assert (position().quantity, position().outside, position().cost) == (10, 0, 700)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "quantity", "average", "own", "others"),
+    [
+        ("2", "23", "50", 20, 3),
+        ("2", "26", "50", 20, 6),
+        ("2", "60", "52.5", 20, 40),
+        ("0.5", "8", "205", 5, 3),
+        ("0.5", "12", "190", 5, 7),
+        ("0.15", "3", "666.67", 1, 2),
+    ],
+)
+def test_a_split_beside_which_somebody_has_bought_counts_first(
+    holds: Holds, ratio: str, quantity: str, average: str, own: int, others: int
+) -> None:
+    split("SPY", DAY, ratio)
+
+    row = holds(quantity, average)
+
+    assert row.status == "SAFE_MODE"
+    assert row.warnings == [
+        f"the broker holds {quantity} SPY, the journal {own}, and what is more is not the desk's to sell"
+    ]
+    assert (position().quantity, position().outside, position().cost) == (own, others, 1000)
+    assert unbooked_ratio(position(), DAY) == 1
+    assert holds(quantity, average).status == "READY"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "quantity", "average", "own", "others"),
+    [("2", "23", "100", 10, 13), ("2", "23", "72", 10, 13), ("0.5", "8", "100", 8, 0), ("0.5", "14", "102", 10, 4)],
+)
+def test_a_split_that_the_broker_has_not_counted_yet_is_left(
+    holds: Holds, ratio: str, quantity: str, average: str, own: int, others: int
+) -> None:
+    split("SPY", DAY, ratio)
+
+    holds(quantity, average)
+
+    assert (position().quantity, position().outside) == (own, others)
+    assert unbooked_ratio(position(), DAY) == Decimal(ratio)
+
+
+def test_a_split_that_came_while_somebody_bought_of_what_they_had_counts_for_both(
+    desk: MemoryDesk, holds: Holds
+) -> None:
+    holds("15", "110")
+    desk.wait(hours=1)
+    split("SPY", DAY, "2")
+
+    holds("33", "54.545")
+
+    assert (position().quantity, position().outside, position().cost) == (20, 13, 1000)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "average", "own", "others"),
+    [
+        ("30", "55", "20", "10"),
+        ("22.5", "73.33", "15", "7.5"),
+        ("7.5", "220", "5", "2.5"),
+        ("7", "220", "4.666667", "2.333333"),
+    ],
+)
+def test_a_split_that_nobody_told_of_counts_for_what_is_somebody_elses_too(
+    desk: MemoryDesk, holds: Holds, quantity: str, average: str, own: str, others: str
+) -> None:
+    holds("15", "110")  # somebody has bought 5, at 130
+    desk.wait(hours=1)
+
+    row = holds(quantity, average)
+
+    assert row.status == "SAFE_MODE"
+    assert (position().quantity, position().outside) == (Decimal(own), Decimal(others))
+    assert (position().cost, position().proceeds) == (1000, 0)
+    assert holds(quantity, average).status == "READY"
+
+
+def test_a_split_that_is_entered_when_it_was_counted_is_not_counted_again(desk: MemoryDesk, holds: Holds) -> None:
+    holds("15", "110")
+    desk.wait(hours=1)
+    holds("30", "55")
+    split("SPY", DAY, "2")
+    desk.wait(hours=1)
+
+    assert unbooked_ratio(position(), DAY) == 1
+    holds("60", "55")  # somebody has bought 30 more
+
+    assert (position().quantity, position().outside, position().cost) == (20, 40, 1000)
+
+
+def test_two_splits_that_nobody_told_of_count_both(desk: MemoryDesk, holds: Holds) -> None:
+    for quantity, average in [("15", "110"), ("30", "55"), ("90", "18.33")]:
+        holds(quantity, average)
+        desk.wait(hours=1)
+
+    assert (position().quantity, position().outside, position().highest) == (60, 30, 20)
+
+
+@pytest.mark.parametrize(("quantity", "average"), [("30", "60"), ("16", "103"), ("16", "107")])
+def test_what_somebody_adds_to_their_own_is_no_split(
+    desk: MemoryDesk, holds: Holds, quantity: str, average: str
+) -> None:
+    holds("15", "110")
+    desk.wait(hours=1)
+
+    holds(quantity, average)
+
+    assert (position().quantity, position().outside) == (10, Decimal(quantity) - 10)
+
+
+def test_where_nobody_knows_what_the_others_have_paid_nothing_more_is_the_desks(holds: Holds) -> None:
+    Position.objects.update(outside=5)
+
+    holds("30", "50")
+
+    assert (position().quantity, position().outside) == (10, 20)
+
+
 def test_whoever_sells_can_book_a_split_before(desk: MemoryDesk) -> None:
     split("SPY", DAY, "2")
 
