@@ -306,6 +306,13 @@ def test_a_position_that_is_not_the_desk_s_is_not_bought_more_of(spy: SwingDesk)
     assert enter(spy)["wanted"] == 0
 
 
+def test_what_somebody_else_holds_as_well_is_not_bought_more_of(spy: SwingDesk) -> None:
+    spy.holds("SPY", "5", paid="101", since=LAST_WEEK)
+    Position.objects.update(outside=3)
+
+    assert enter(spy)["wanted"] == 0
+
+
 def test_what_is_held_counts_as_heat(spy: SwingDesk) -> None:
     spy.at(ENTRY)
     spy.price("QQQ", "100")

@@ -17,7 +17,7 @@ from thor.trading.desk import hold
 from thor.trading.models import Event, Happening, Intent, Order, Position, Refusal
 from thor.trading.ordering import plan_order, send_order
 from thor.trading.services import swing_exits
-from thor.trading.services.entry_signals import generate_entries
+from thor.trading.services.entry_signals import NotInTime, generate_entries
 from thor.trading.services.reconciliation import reconcile_account
 from thor.trading.services.swing_exits import evaluate_swing_exits
 from thor.trading.settings import limits
@@ -197,6 +197,21 @@ def test_a_symbol_that_fails_for_ever_is_told_of_once_and_orders_nothing_twice(
 
     assert [one.symbol for one in spy.broker.requests] == ["SPY"]
     assert said("error:") == ["LookupError: what is this?"]
+
+
+def test_a_cycle_that_failed_until_the_last_half_minute_is_no_success(
+    spy: SwingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Buyer, intent: Intent) -> str:
+        raise BrokerUnreachable("it is away")
+
+    monkeypatch.setattr(Buyer, "buy", broken)
+    with pytest.raises(NothingWorked):
+        enter(spy)
+
+    with pytest.raises(NotInTime, match="SPY"):
+        enter(spy, CLOSE - timedelta(seconds=20))
+    assert enter(spy, CLOSE) == {"skipped": "the session is over, or has not begun"}
 
 
 def test_a_price_that_is_a_guess_is_not_called_a_silent_feed(spy: SwingDesk) -> None:
