@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.trading.fault_machine import START, SYMBOLS, Deaths, Machine, install, told_of
+from tests.integration.trading.pinning import Pin, pin  # noqa: F401  (a fixture)
 from thor.testing.alpaca_faults import broken, late, silent, status, taken
 from thor.testing.alpaca_rest import AlpacaRest
 from thor.testing.late_broker import LateBroker
@@ -146,8 +147,13 @@ REST_HAPPENINGS = st.one_of(
 )  # fmt: skip
 @given(schedule=st.lists(REST_HAPPENINGS, min_size=5, max_size=9))
 def test_a_faulty_server_of_alpaca_is_ordered_from_once_and_booked_whole(
-    deaths: Deaths, rest_clock: ManualClock, waits: list[float], schedule: list[tuple[Any, ...]]
+    deaths: Deaths,
+    rest_clock: ManualClock,
+    waits: list[float],
+    pin: Pin,  # noqa: F811  (the fixture)
+    schedule: list[tuple[Any, ...]],
 ) -> None:
+    pin(THOR_BROKER="alpaca", APCA_API_KEY_ID="key", APCA_API_SECRET_KEY="secret")
     with AlpacaRest(rest_clock.now) as server:
         broker = AlpacaBroker(
             server.url, server.key, server.secret, is_live=False, timeout=PATIENCE, sleep=waits.append
