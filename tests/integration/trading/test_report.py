@@ -319,7 +319,7 @@ def test_an_empty_journal_is_a_table_of_headings(tmp_path: Path) -> None:
 
 
 def make_event(number: int, at: datetime, **given: Any) -> Event:
-    values = {"kind": Happening.SUBMITTED, "symbol": "SPY", "fields": {"quantity": "5", "side": "buy"}, **given}
+    values = {"kind": Happening.SUBMITTED, "symbol": "SPY", "fields": {"side": "buy", "quantity": "5"}, **given}
     return Event.objects.create(number=number, key=f"test:{number}", at=at, **values)
 
 

@@ -27,9 +27,9 @@ def line_of(event: Event) -> str:
     return json_of({**fixed, **own}) + "\n"
 
 
-def json_of(value: dict[str, Any]) -> str:
-    """Return the JSON, in one line whatever a text in it says."""
-    text = json.dumps(value, ensure_ascii=False)
+def json_of(value: dict[str, Any], *, by_name: bool = False) -> str:
+    """Return the JSON, in one line whatever a text in it says; `by_name` orders it, as databases keep no order."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=by_name)
     for sign, escaped in ENDS_OF_LINES.items():
         text = text.replace(sign, escaped)
     return text

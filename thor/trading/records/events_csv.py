@@ -33,7 +33,7 @@ def events_csv(events: Iterable[Event]) -> Iterator[str]:
     yield table.writerow(COLUMNS)
     for event in events:
         at = event.at.astimezone(UTC).isoformat()
-        row = (event.number, at, event.kind, event.symbol, event.run, json_of(event.fields))
+        row = (event.number, at, event.kind, event.symbol, event.run, json_of(event.fields, by_name=True))
         yield table.writerow([cell(value) for value in row])
 
 
