@@ -67,6 +67,7 @@ class AlpacaRest:
 
         class Handler(Request):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or each body waits 40 ms for the receipt of its head
 
             def _do(self) -> None:
                 alpaca._answer(self)
