@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tests.integration.trading.alpaca_server import KEYS, serving
+from tests.integration.trading.given_up import PATIENT
 from thor.markets.broker_clock import BrokerClock, ClockAnswer, ClockUnavailable
 from thor.markets.sessions import sessions_of_calendar
 from thor.markets.store import CalendarUnavailable
@@ -66,8 +67,8 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
             at, is_open, opens, closes, _ = WEEK[moment]
             alpaca.tells(f"{at}:00-05:00", is_open=is_open, next_open=f"{opens}-05:00", next_close=f"{closes}-05:00")
 
-        nobody = AlpacaClock("http://127.0.0.1:9", *KEYS, timeout=0.5)
-        yield Case(AlpacaClock(alpaca.url, *KEYS), set_time, nobody)
+        nobody = AlpacaClock("http://127.0.0.1:9", *KEYS)
+        yield Case(AlpacaClock(alpaca.url, *KEYS, timeout=PATIENT), set_time, nobody)
 
 
 def in_memory() -> Case:

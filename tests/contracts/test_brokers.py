@@ -11,17 +11,16 @@ from django.db import OperationalError, connection
 
 from tests.contracts.broker_bench import NOON
 from tests.contracts.broker_conformance import BrokerConformance
+from tests.integration.trading.given_up import HASTY, hasty, patient
 from thor.markets.sessions import sessions_of_calendar
-from thor.testing.alpaca_faults import silent, status, taken
+from thor.testing.alpaca_faults import Fault, silent, status, taken
 from thor.testing.alpaca_rest import AlpacaRest
 from thor.testing.broker import InMemoryBroker
 from thor.timing import ManualClock
-from thor.trading.brokers.alpaca import AlpacaBroker
 from thor.trading.brokers.paper.broker import PaperBroker
+from thor.trading.brokers.port import OrderRequest, Outcome
 
 SECOND = timedelta(seconds=1)
-#: Seconds that Alpaca gets here to answer.
-PATIENCE = 0.5
 
 
 class TwinBench:
@@ -51,10 +50,7 @@ class AlpacaBench:
 
     def __init__(self, server: AlpacaRest, clock: ManualClock) -> None:
         self.server, self.clock = server, clock
-        self.waited: list[float] = []
-        self.broker = AlpacaBroker(
-            server.url, server.key, server.secret, is_live=False, timeout=PATIENCE, sleep=self.waited.append
-        )
+        self.broker = patient(server, lambda _: None)
 
     def quote(self, symbol: str, price: str, size: str | None = None) -> None:
         self.clock.advance(SECOND)
@@ -67,10 +63,25 @@ class AlpacaBench:
         self.server.mend()
 
     def lose_request(self) -> None:
-        self.server.fail(silent(2 * PATIENCE), path="/v2/orders")
+        self._lose(silent(2 * HASTY))
 
     def lose_answer(self) -> None:
-        self.server.fail(taken(silent(2 * PATIENCE)), path="/v2/orders")
+        self._lose(taken(silent(2 * HASTY)))
+
+    def _lose(self, fault: Fault) -> None:
+        """Let the next order run into a silence, which alone is given up soon: what is answered is never given up."""
+        self.server.fail(fault, path="/v2/orders")
+        usual, soon = self.broker, hasty(self.server, lambda _: None)
+        submit = soon.submit
+
+        def once(request: OrderRequest) -> Outcome:
+            self.broker = usual
+            outcome = submit(request)
+            self.server.settle()
+            return outcome
+
+        soon.submit = once  # type: ignore[method-assign]
+        self.broker = soon
 
 
 class TestAlpaca(BrokerConformance):

@@ -9,10 +9,13 @@ It answers /v2/clock, /v2/calendar, /v2/account, /v2/positions, /v2/orders (POST
 its own) and /v2/account/activities/FILL. `fail` plans faults, one a request: `status`, `says`, `silent`, `trickling`,
 `broken`, `late`, and `taken(...)` around any of them, which lets the request do its work before the answer is lost (see
 `thor.testing.alpaca_faults`). `words` changes what an order's status is called. Every request is kept in `asked`.
+Whoever gave up waiting does not know when its request is done: `settle` waits for that.
 """
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -71,6 +74,7 @@ class AlpacaRest:
 
             def _do(self) -> None:
                 alpaca._answer(self)
+                alpaca._server.unanswered.discard(self.client_address)
 
             do_GET = do_POST = do_DELETE = _do
 
@@ -96,6 +100,18 @@ class AlpacaRest:
     def mend(self) -> None:
         """Forget the faults that have not come."""
         self._faults.clear()
+
+    def settle(self, seconds: float = 60.0) -> None:
+        """Wait until the first request of each connection is done, also where its client has given it up.
+
+        Connections are taken up in the order in which they were made, so what came before one of our own has begun.
+        """
+        end = time.monotonic() + seconds
+        with socket.create_connection(self._server.server_address[:2]) as ours:
+            while self._server.unanswered != {ours.getsockname()}:
+                if time.monotonic() > end:
+                    raise TimeoutError(f"requests are still under way after {seconds:g} s")
+                time.sleep(0.005)
 
     def count(self, method: str, path: str) -> int:
         """Return how many such requests have come."""
@@ -201,6 +217,23 @@ class AlpacaRest:
 
 class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        #: The addresses of those whose first request is not done.
+        self.unanswered: set[Any] = set()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take a connection up."""
+        self.unanswered.add(client_address)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve it to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.unanswered.discard(client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: clients hang up on purpose."""

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from tests.integration.trading.alpaca_server import KEYS, Alpaca, serving
+from tests.integration.trading.given_up import PATIENT, hasty, patient
 from tests.integration.trading.swing_desk import SwingDesk
 from thor.markets import broker_clock, standing_readings
 from thor.markets.models import Market
@@ -26,7 +27,7 @@ def alpaca() -> Iterator[Alpaca]:
 
 @pytest.fixture
 def clock(alpaca: Alpaca) -> AlpacaClock:
-    return AlpacaClock(alpaca.url, *KEYS, timeout=0.5)
+    return AlpacaClock(alpaca.url, *KEYS, timeout=PATIENT)
 
 
 @pytest.fixture
@@ -71,8 +72,14 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def alpaca_broker(rest: AlpacaRest, waits: list[float]) -> AlpacaBroker:
-    """Return the adapter, which has little patience and no need to wait."""
-    return AlpacaBroker(rest.url, rest.key, rest.secret, is_live=False, timeout=0.4, sleep=waits.append)
+    """Return the adapter, which has no need to wait between tries, and gives nothing up that is answered."""
+    return patient(rest, waits.append)
+
+
+@pytest.fixture
+def hasty_broker(rest: AlpacaRest, waits: list[float]) -> AlpacaBroker:
+    """Return the adapter with little patience, for a request that is not answered in time on purpose."""
+    return hasty(rest, waits.append)
 
 
 @pytest.fixture

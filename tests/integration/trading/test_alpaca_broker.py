@@ -1,6 +1,7 @@
 """What Alpaca's adapter makes of everything that can become of a request."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,7 +9,19 @@ from decimal import Decimal
 
 import pytest
 
-from thor.testing.alpaca_faults import Fault, as_it_should, broken, late, says, silent, status, taken, trickling
+from tests.integration.trading.given_up import HASTY, PATIENT, hasty
+from thor.testing.alpaca_faults import (
+    Answer,
+    Fault,
+    Request,
+    as_it_should,
+    broken,
+    says,
+    silent,
+    status,
+    taken,
+    trickling,
+)
 from thor.testing.alpaca_rest import AlpacaRest
 from thor.trading.brokers.alpaca import AlpacaBroker
 from thor.trading.brokers.port import (
@@ -25,9 +38,9 @@ NOON = datetime(2026, 3, 3, 20, 0, 0, 123_456, tzinfo=UTC)
 ORDERS = "/v2/orders"
 BY_ID = "/v2/orders:by_client_order_id"
 WISH = OrderRequest("a", "SPY", Side.BUY, Decimal(10))
+#: Seconds in which a busy machine gives one answer.
+SLOW = 3.0
 CHEAP = OrderRequest("a", "SPY", Side.BUY, Decimal(10), Kind.LIMIT, Decimal("90.05"))
-#: Seconds that the server gets to answer.
-PATIENCE = 0.4
 
 
 @pytest.mark.parametrize(
@@ -37,19 +50,20 @@ PATIENCE = 0.4
         status(502),
         status(504),
         taken(status(504)),
-        silent(2 * PATIENCE),
+        silent(2 * HASTY),
         broken,
         says("<html>"),
     ],
     ids=["500", "502", "504", "504 after acceptance", "time-out", "broken connection", "no JSON"],
 )
 def test_one_submission_is_one_post(
-    rest: AlpacaRest, alpaca_broker: AlpacaBroker, waits: list[float], fault: Fault
+    rest: AlpacaRest, hasty_broker: AlpacaBroker, waits: list[float], fault: Fault
 ) -> None:
     rest.fail(*[fault] * 5, path=ORDERS)
 
-    alpaca_broker.submit(WISH)
+    hasty_broker.submit(WISH)
 
+    rest.settle()
     assert rest.count("POST", ORDERS) == 1
     assert waits == []
 
@@ -78,12 +92,12 @@ def test_an_order_is_sent_as_text_and_good_for_the_day(rest: AlpacaRest, alpaca_
         (status(408), False),
         (status(409), False),
         (status(302), False),
-        (silent(2 * PATIENCE), False),
+        (silent(2 * HASTY), False),
         (broken, False),
         (taken(status(500)), True),
         (taken(status(504)), True),
-        (taken(silent(2 * PATIENCE)), True),
-        (taken(trickling(3 * PATIENCE)), True),
+        (taken(silent(2 * HASTY)), True),
+        (taken(trickling(3 * HASTY)), True),
         (taken(broken), True),
         (taken(says("<html>")), True),
         (taken(says("{}")), True),
@@ -92,23 +106,36 @@ def test_an_order_is_sent_as_text_and_good_for_the_day(rest: AlpacaRest, alpaca_
     ],
 )
 def test_what_may_have_arrived_is_unknown_and_its_id_tells(
-    rest: AlpacaRest, alpaca_broker: AlpacaBroker, fault: Fault, has_arrived: bool
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, hasty_broker: AlpacaBroker, fault: Fault, has_arrived: bool
 ) -> None:
     rest.fail(fault, path=ORDERS)
 
-    outcome = alpaca_broker.submit(WISH)
+    outcome = hasty_broker.submit(WISH)
 
     assert isinstance(outcome, Unknown)
     assert outcome.reason
+    rest.settle()
     assert (alpaca_broker.order("a") is not None) is has_arrived
 
 
-def test_an_order_that_arrives_after_its_time_out_is_found_later(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:
-    rest.fail(late(3 * PATIENCE), path=ORDERS)
-    assert isinstance(alpaca_broker.submit(WISH), Unknown)
-    assert alpaca_broker.order("a") is None
+def test_an_order_that_arrives_after_its_time_out_is_found_later(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, hasty_broker: AlpacaBroker
+) -> None:
+    arrives = threading.Event()
 
-    assert _eventually(lambda: alpaca_broker.order("a") is not None)
+    def held_up(request: Request, work: Callable[[], Answer]) -> None:
+        arrives.wait(60)
+        work()
+        request.close_connection = True
+
+    rest.fail(held_up, path=ORDERS)
+    assert isinstance(hasty_broker.submit(WISH), Unknown)
+    assert rest.book.every_order() == []
+
+    arrives.set()
+    rest.settle()
+
+    assert alpaca_broker.order("a") is not None
 
 
 def test_an_answer_that_is_another_order_is_unknown(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:
@@ -155,21 +182,22 @@ def test_too_many_requests_thrice_are_a_rejection_since_nothing_was_ordered(
     assert alpaca_broker.order("a") is None
 
 
-@pytest.mark.parametrize("fault", [taken(status(504)), taken(broken), taken(silent(2 * PATIENCE))])
+@pytest.mark.parametrize("fault", [taken(status(504)), taken(broken), taken(silent(SLOW + 1))])
 def test_doubt_after_one_request_too_many_is_doubt_and_nothing_is_sent_again(
     rest: AlpacaRest, alpaca_broker: AlpacaBroker, fault: Fault
 ) -> None:
+    broker = hasty(rest, lambda _: None, timeout=SLOW)
     rest.fail(status(429), fault, path=ORDERS)
 
-    assert isinstance(alpaca_broker.submit(WISH), Unknown)
+    assert isinstance(broker.submit(WISH), Unknown)
+    rest.settle()
     assert rest.count("POST", ORDERS) == 2
     assert alpaca_broker.order("a") is not None
 
 
 def test_an_order_is_not_sent_again_once_the_time_of_a_request_is_used_up(rest: AlpacaRest) -> None:
-    seconds = 2.0  # more than a busy machine takes for one answer
     broker = AlpacaBroker(
-        rest.url, rest.key, rest.secret, is_live=False, timeout=seconds, sleep=lambda _: time.sleep(1.1 * seconds)
+        rest.url, rest.key, rest.secret, is_live=False, timeout=SLOW, sleep=lambda _: time.sleep(1.1 * SLOW)
     )
     rest.fail(*[status(429)] * 5, path=ORDERS)
 
@@ -204,7 +232,7 @@ def test_an_id_that_is_taken_by_nothing_is_unknown(rest: AlpacaRest, alpaca_brok
 
 
 def test_no_error_shows_the_keys(rest: AlpacaRest) -> None:
-    alpaca_broker = AlpacaBroker("http://127.0.0.1:9", "PK0123456789", "s3cr3t", is_live=True, timeout=PATIENCE)
+    alpaca_broker = AlpacaBroker("http://127.0.0.1:9", "PK0123456789", "s3cr3t", is_live=True, timeout=PATIENT)
 
     outcome = alpaca_broker.submit(WISH)
 
@@ -218,7 +246,7 @@ def test_no_error_shows_the_keys(rest: AlpacaRest) -> None:
     ("fault", "kind"),
     [
         (status(500), Unknown),
-        (silent(2 * PATIENCE), Unknown),
+        (silent(2 * HASTY), Unknown),
         (broken, Unknown),
         (status(422, "order is not cancelable"), Rejected),
         (status(429), Rejected),
@@ -226,12 +254,14 @@ def test_no_error_shows_the_keys(rest: AlpacaRest) -> None:
     ],
 )
 def test_a_cancellation_that_fails_is_unknown_or_refused(
-    rest: AlpacaRest, alpaca_broker: AlpacaBroker, fault: Fault, kind: type
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, hasty_broker: AlpacaBroker, fault: Fault, kind: type
 ) -> None:
     alpaca_broker.submit(CHEAP)
     rest.fail(fault, path=f"{ORDERS}/")
+    asked = hasty_broker if kind is Unknown else alpaca_broker
 
-    assert isinstance(alpaca_broker.cancel("a"), kind)
+    assert isinstance(asked.cancel("a"), kind)
+    rest.settle()
     order = alpaca_broker.order("a")
     assert order is not None
     assert order.standing is Standing.WORKING
@@ -259,12 +289,3 @@ def test_a_cancellation_that_was_taken_is_accepted_though_nobody_says_how_the_or
 
     assert isinstance(outcome, Accepted)
     assert outcome.order.client_order_id == "a"
-
-
-def _eventually(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True

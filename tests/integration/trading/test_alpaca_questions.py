@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.integration.trading.given_up import HASTY, PATIENT
 from thor.testing import alpaca_words
 from thor.testing.alpaca_faults import Fault, broken, says, silent, status, trickling
 from thor.testing.alpaca_rest import AlpacaRest
@@ -26,8 +27,6 @@ from thor.trading.brokers.port import (
 NOON = datetime(2026, 3, 3, 20, 0, 0, 123_456, tzinfo=UTC)
 WISH = OrderRequest("a", "SPY", Side.BUY, Decimal(10))
 CHEAP = OrderRequest("a", "SPY", Side.BUY, Decimal(10), Kind.LIMIT, Decimal("90.05"))
-#: Seconds that the server gets to answer.
-PATIENCE = 0.4
 
 
 def test_a_question_that_came_too_soon_is_asked_again_after_a_while(
@@ -51,19 +50,19 @@ def test_a_question_is_not_asked_for_ever(rest: AlpacaRest, alpaca_broker: Alpac
     "fault",
     [
         *[status(number) for number in (401, 404, 500, 504)],
-        *[silent(2 * PATIENCE), trickling(3 * PATIENCE), broken],
+        *[silent(2 * HASTY), trickling(3 * HASTY), broken],
         *[says(text) for text in ("<html>", "{}", "null", "", '"text"')],
     ],
 )
 @pytest.mark.parametrize("question", ["positions", "open_orders", "fills"])
 def test_what_is_no_answer_is_no_empty_list(
-    rest: AlpacaRest, alpaca_broker: AlpacaBroker, fault: Fault, question: str
+    rest: AlpacaRest, hasty_broker: AlpacaBroker, fault: Fault, question: str
 ) -> None:
     rest.fail(fault)
     ask: dict[str, Callable[[], object]] = {
-        "positions": alpaca_broker.positions,
-        "open_orders": alpaca_broker.open_orders,
-        "fills": lambda: alpaca_broker.fills(NOON),
+        "positions": hasty_broker.positions,
+        "open_orders": hasty_broker.open_orders,
+        "fills": lambda: hasty_broker.fills(NOON),
     }
 
     with pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1"):
@@ -82,7 +81,7 @@ def test_a_gateway_that_knows_no_such_page_does_not_say_that_there_is_no_order(
 
 
 def test_wrong_keys_are_said(rest: AlpacaRest) -> None:
-    alpaca_broker = AlpacaBroker(rest.url, "PKWRONG", "secret", is_live=False, timeout=PATIENCE)
+    alpaca_broker = AlpacaBroker(rest.url, "PKWRONG", "secret", is_live=False, timeout=PATIENT)
 
     with pytest.raises(BrokerUnreachable, match="forbidden"):
         alpaca_broker.account()
@@ -90,7 +89,7 @@ def test_wrong_keys_are_said(rest: AlpacaRest) -> None:
 
 
 def test_nobody_there_is_unknown_for_an_order_and_unreachable_for_a_question() -> None:
-    alpaca_broker = AlpacaBroker("http://127.0.0.1:9", "PKTEST", "secret", is_live=False, timeout=PATIENCE)
+    alpaca_broker = AlpacaBroker("http://127.0.0.1:9", "PKTEST", "secret", is_live=False, timeout=PATIENT)
 
     assert isinstance(alpaca_broker.submit(WISH), Unknown)
     assert isinstance(alpaca_broker.cancel("a"), Unknown)

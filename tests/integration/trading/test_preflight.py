@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
+from tests.integration.trading.given_up import PATIENT
 from tests.integration.trading.pinning import Pin, pin  # noqa: F401  (a fixture)
 from thor.errors import BadConfiguration
 from thor.markets.models import Market
@@ -187,7 +188,7 @@ def test_a_blocked_account_is_a_failure(rest: AlpacaRest, alpaca_broker: AlpacaB
 
 
 def test_keys_that_are_refused_are_a_failure_whatever_silence_is(rest: AlpacaRest) -> None:
-    broker = AlpacaBroker(rest.url, "PKOTHER", "wrong", is_live=False, timeout=0.4)
+    broker = AlpacaBroker(rest.url, "PKOTHER", "wrong", is_live=False, timeout=PATIENT)
 
     check = check_broker(broker, unreachable=Level.WARNING)
 
@@ -198,11 +199,11 @@ def test_keys_that_are_refused_are_a_failure_whatever_silence_is(rest: AlpacaRes
 @pytest.mark.parametrize("fault", [status(503), silent(1.0)])
 @pytest.mark.parametrize("level", list(Level))
 def test_silence_is_what_the_asker_makes_of_it(
-    rest: AlpacaRest, alpaca_broker: AlpacaBroker, fault: Callable[..., None], level: Level
+    rest: AlpacaRest, hasty_broker: AlpacaBroker, fault: Callable[..., None], level: Level
 ) -> None:
     rest.fail(fault, path="/v2/account")
 
-    check = check_broker(alpaca_broker, unreachable=level)
+    check = check_broker(hasty_broker, unreachable=level)
 
     assert (check.ok, check.is_failure) == (False, level is Level.ERROR)
     assert check.sentence.startswith("alpaca did not answer (127.0.0.1:")
@@ -264,7 +265,7 @@ class TestStart:
             APCA_API_KEY_ID=rest.key,
             APCA_API_SECRET_KEY=rest.secret,
         )
-        broker = AlpacaBroker(rest.url, rest.key, rest.secret, is_live=False, timeout=0.4)
+        broker = AlpacaBroker(rest.url, rest.key, rest.secret, is_live=False, timeout=PATIENT)
         monkeypatch.setattr(choice, "broker", lambda: broker)
 
     @pytest.mark.usefixtures("_at_alpaca")
