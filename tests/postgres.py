@@ -7,12 +7,13 @@ programs the reason is said and nothing is run; where CI=true that is a failure.
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.ports import free_port
 
 USER = "postgres"
 
@@ -42,13 +43,11 @@ class Cluster:
         self._as_user: dict[str, object] = {"user": USER, "cwd": folder} if os.getuid() == 0 else {"cwd": folder}
         if os.getuid() == 0:
             shutil.chown(folder, USER)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         data = folder / "data"
         self.url = f"postgres://{USER}@127.0.0.1:{self.port}/postgres"
         self._options = f"-p {self.port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
-        self._control = [str(bin_dir / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
+        self._control = [str(bin_dir / "pg_ctl"), "-D", str(data), "-w", "-t", "300", "-l", str(folder / "log")]
         _call([str(bin_dir / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8"], self._as_user)
 
     def start(self) -> None:

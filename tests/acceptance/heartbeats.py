@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.house import House, built
+from tests.acceptance.house import HANGS, House, built
 
 JOBS = """
 import sys, time
@@ -39,6 +39,16 @@ SLEEPS = """
 def sleeps(occurrence, **_):
     note(occurrence, "begins")
     time.sleep(4)
+    note(occurrence, "ends")
+"""
+
+#: Takes until the test says so, or ten minutes.
+HELD = """
+@job(cadence=Every(seconds=2), time_limit=timedelta(minutes=10))
+def held(occurrence, **_):
+    note(occurrence, "begins")
+    while not (HERE / "go").exists():
+        time.sleep(0.1)
     note(occurrence, "ends")
 """
 
@@ -165,7 +175,7 @@ def term(house: House) -> int:
     return house.count("SELECT term FROM leadership_leader WHERE id = 1")
 
 
-def ended(house: House, name: str = "heartbeat", seconds: float = 60) -> int:
+def ended(house: House, name: str = "heartbeat", seconds: float = HANGS) -> int:
     """Wait until a process has ended by itself; return its status."""
     return house.processes.pop(name).wait(timeout=seconds)
 
@@ -173,7 +183,7 @@ def ended(house: House, name: str = "heartbeat", seconds: float = 60) -> int:
 def after_it_beat_leads_at_once(house: House) -> None:
     before = term(house)
     house.beat("successor")
-    house.wait_for(lambda: term(house) == before + 1, "a beat to lead", 30)
+    house.wait_for(lambda: term(house) == before + 1, "a beat to lead")
     assert house.kill("successor", signal.SIGTERM) == 0
 
 

@@ -21,6 +21,8 @@ import redis
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+#: What has not come by now never comes, in seconds: on two busy cores a process may take half a minute to start.
+HANGS = 240.0
 #: Of a replay at hundreds of times the pace; trading's windows last two seconds there, and have tests of their own.
 FAILED = "SELECT count(*) FROM jobs_run WHERE queue <> 'trading' AND state IN ('failed', 'lost')"
 
@@ -41,11 +43,11 @@ class House:
         own = {"THOR_VAR_DIR": str(self.folder), "DATABASE_URL": self.database_url, "PYTHONUNBUFFERED": "1"}
         return {**kept, **own, **self.variables}
 
-    def manage(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, timeout: float = HANGS) -> subprocess.CompletedProcess[str]:
         """Run a command of `manage.py` to its end."""
         return self.run(sys.executable, "manage.py", *arguments, timeout=timeout)
 
-    def run(self, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = HANGS) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, in the project's root."""
         return subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
@@ -88,12 +90,12 @@ class House:
         """Send a signal to a process (not to its children), wait for its end, and return its status."""
         process = self.processes.pop(name)
         process.send_signal(number)
-        return process.wait(timeout=60)
+        return process.wait(timeout=HANGS)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the house's database."""
         if not self.database_url:
-            with sqlite3.connect(self.folder / "thor.sqlite3", timeout=20) as connection:
+            with sqlite3.connect(self.folder / "thor.sqlite3", timeout=60) as connection:
                 return connection.execute(query).fetchall()
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
@@ -115,7 +117,7 @@ class House:
         line = next(line for line in done.stdout.splitlines() if line.startswith("ANSWER "))
         return json.loads(line.removeprefix("ANSWER "))
 
-    def wait_for(self, condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60) -> Any:
+    def wait_for(self, condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = HANGS) -> Any:
         """Wait until a condition is true and return its value; tell what the processes said when it never is.
 
         What was waited for may be a question that is asked at the end.
@@ -129,6 +131,27 @@ class House:
         tails = "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}" for path in self.logs())
         pytest.fail(f"waited {seconds:g} s in vain for {what() if callable(what) else what}\n{tails}")
 
+    def valkey(self) -> redis.Redis:
+        """Return a client of the house's Redis: its own embedded one, unless it was given another."""
+        if "REDIS_URL" in self.variables:
+            return redis.Redis.from_url(self.variables["REDIS_URL"])
+        (socket,) = self.folder.glob("*.sock")
+        return redis.Redis(unix_socket_path=str(socket))
+
+    def wait_for_contenders(self, number: int) -> None:
+        """Wait until so many schedulers lead or stand by: each of them listens for the release of the lease."""
+
+        def contending() -> int:
+            try:
+                with self.valkey() as client:
+                    return sum(
+                        listening for _, listening in client.pubsub_numsub(*client.pubsub_channels("*:released"))
+                    )
+            except redis.exceptions.RedisError:
+                return 0
+
+        self.wait_for(lambda: contending() >= number, f"{number} schedulers")
+
     def logs(self) -> list[Path]:
         """Return the files that processes of this house write to."""
         return sorted(self.folder.glob("*.log"))
@@ -140,10 +163,10 @@ class House:
                 process.terminate()
         for process in self.processes.values():
             try:
-                process.wait(timeout=15)
+                process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait(timeout=10)
+                process.wait(timeout=60)
         for socket in self.folder.glob("*.sock"):
             try:
                 redis.Redis(unix_socket_path=str(socket)).shutdown(nosave=True)

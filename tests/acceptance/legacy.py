@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 import psutil
 import redis
 
-from tests.acceptance.house import House, built
+from tests.acceptance.house import HANGS, House, built
 
 #: Loaded by each process through THOR_IMPORTS. Every thread that is started writes its name into a file of its process;
 #: every body its instant, before and after.
@@ -126,7 +125,7 @@ class Witnessed:
         """Return how many runs of a job are in a state."""
         return self.house.count(f"SELECT count(*) FROM jobs_run WHERE name = '{job}' AND state = '{state}'")
 
-    def wait_for_runs(self, job: str, more: int = 3, state: str = "succeeded", seconds: float = 60) -> None:
+    def wait_for_runs(self, job: str, more: int = 3, state: str = "succeeded", seconds: float = HANGS) -> None:
         """Wait until so many more runs of a job are in a state."""
         before = self.runs(job, state)
         self.house.wait_for(lambda: self.runs(job, state) >= before + more, f"runs of {job}", seconds)
@@ -142,7 +141,9 @@ def witnessed(folder: Path, jobs: str = "witnessed", **variables: str) -> Iterat
     (folder / "thor_witness.py").write_text(WITNESS.format(folder=str(folder)))
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     given = {"THOR_SCHEDULER_MODE": "legacy", "THOR_IMPORTS": "thor_witness", "PYTHONPATH": path}
-    with built(**{**given, "THOR_JOBS": jobs, **variables}) as house:
+    # A lease that outlasts a machine which stands still: nobody takes it over but from the dead.
+    given |= {"THOR_LEASE_TTL": "10", "THOR_JOBS": jobs}
+    with built(**{**given, **variables}) as house:
         house.prepare()
         for path in folder.glob("threads-*"):
             path.unlink()
@@ -154,13 +155,6 @@ def witnessed(folder: Path, jobs: str = "witnessed", **variables: str) -> Iterat
             house.close()
             for group in groups:
                 _end(group)
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _end(group: int) -> None:

@@ -48,7 +48,7 @@ from thor.operations.simulation import Desk, name_entries
 from thor.timing import SteppedClock
 
 #: Seconds of the wall for which a step may take to come to rest.
-PATIENCE: Final = 20.0
+PATIENCE: Final = 120.0
 
 
 class Life:

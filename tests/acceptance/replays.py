@@ -109,9 +109,9 @@ def replayed(house: House, replay: Replay, *, ranged: tuple[str, date] | None = 
     for start in (house.beat, house.worker, house.feed):
         start()
     for venue in replay.venues:
-        house.wait_for(lambda v=venue: _published(house, v) >= replay.end, f"the end of {venue}", 300)
+        house.wait_for(lambda v=venue: _published(house, v) >= replay.end, f"the end of {venue}", 480)
     if ranged:
-        house.wait_for(lambda: house.count(RANGED.format(*ranged)) == 1, f"the range of {ranged[0]}", 120)
+        house.wait_for(lambda: house.count(RANGED.format(*ranged)) == 1, f"the range of {ranged[0]}")
     _settle(house, replay.venues)
     for name in ("beat", "worker", "feed"):
         house.kill(name, signal.SIGTERM)
@@ -127,10 +127,10 @@ def _settle(house: House, venues: Iterable[str]) -> None:
             "SELECT count(*) FROM jobs_run WHERE name LIKE 'closed_bars_flush%' AND state = 'succeeded' "
             f"AND market = '{venue}' AND nominal_at > '{published}'"
         )
-        house.wait_for(lambda query=flushed: house.count(query) > 0, f"the last bars of {venue}", 60)
+        house.wait_for(lambda query=flushed: house.count(query) > 0, f"the last bars of {venue}")
     # While the scheduler lives, since what does not fit into a queue waits for its next look.
     live = f"nominal_at <= '{house.rows(newest)[0][0]}' AND state IN ('due', 'started')"
-    house.wait_for(lambda: house.count(f"SELECT count(*) FROM jobs_run WHERE {live}") == 0, "the last runs", 90)
+    house.wait_for(lambda: house.count(f"SELECT count(*) FROM jobs_run WHERE {live}") == 0, "the last runs")
 
 
 def _left(house: House) -> Left:

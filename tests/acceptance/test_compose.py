@@ -10,7 +10,6 @@ import http.client
 import json
 import os
 import secrets
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.ports import free_port
 
 from .compose import images
 from .compose.engine import CommandFailed, Compose, Engine, compose_command
@@ -112,13 +113,6 @@ def made_up_secrets() -> dict[str, str]:
         "THOR_SECRET_KEY": secrets.token_hex(32),
         "FLOWER_BASIC_AUTH": f"watcher:{secrets.token_hex(8)}",
     }
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 class Installation:

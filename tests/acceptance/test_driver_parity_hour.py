@@ -15,7 +15,7 @@ import redis
 
 from tests.acceptance.house import House, built
 
-pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 DAY = date(2026, 11, 20)
 #: The hour holds the open of New York. The replay begins well before it: what a scheduler makes good at its begin, and

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.house import House, built
+from tests.acceptance.house import HANGS, House, built
 
 pytestmark = [pytest.mark.database, pytest.mark.alone]
 
@@ -55,7 +55,7 @@ def hangs(self):
     time.sleep(120)
 
 
-@shared_task(bind=True, soft_time_limit=1, time_limit=60)
+@shared_task(bind=True, soft_time_limit=5, time_limit=60)
 def slow(self):
     note(self, "slow")
     time.sleep(30)
@@ -66,7 +66,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 interval, _ = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
 for name in {names!r}:
     PeriodicTask.objects.create(name=name, task=f"own_tasks.{{name}}", interval=interval, one_off=True,
-                                expire_seconds=120)
+                                expire_seconds=600)
 """
 
 
@@ -81,7 +81,7 @@ def running(tmp_path: Path) -> Iterator[tuple[House, Path]]:
         yield house, log
 
 
-def ended(house: House, name: str, seconds: float = 60) -> tuple[str, str, int]:
+def ended(house: House, name: str, seconds: float = HANGS) -> tuple[str, str, int]:
     """Wait until the run of an entry has ended; return its state, reason and attempts."""
     query = f"SELECT state, reason, attempt FROM jobs_run WHERE name = '{name}' AND finished_at IS NOT NULL"
     return house.wait_for(lambda: house.rows(query), f"the end of {name}", seconds)[0]  # type: ignore[no-any-return]

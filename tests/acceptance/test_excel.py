@@ -22,7 +22,7 @@ def polled_house(book: Path) -> dict[str, str]:
 def wait_for_range(house: House, low: float, high: float) -> None:
     """Wait until the row of extremes says so, which a worker makes of folded ticks."""
     found = f"SELECT count(*) FROM marketdata_extreme WHERE low_52w = {low} AND high_52w = {high}"
-    house.wait_for(lambda: house.count(found) == 1, f"a range of {low} to {high}", 90)
+    house.wait_for(lambda: house.count(found) == 1, f"a range of {low} to {high}")
 
 
 def test_a_saved_workbook_becomes_quotes_and_rows(tmp_path: Path) -> None:

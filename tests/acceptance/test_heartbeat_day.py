@@ -37,11 +37,11 @@ def run_to_the_end(house: House, seconds: float) -> None:
         lambda: house.count(f"SELECT count(*) FROM jobs_run WHERE {over}") > 0, "the end of the day", seconds
     )
     owed = f"SELECT count(*) FROM jobs_run WHERE state IN ('due', 'started') AND NOT {over}"
-    house.wait_for(lambda: house.count(owed) == 0, "the last runs", 90)
+    house.wait_for(lambda: house.count(owed) == 0, "the last runs")
     assert house.kill("heartbeat", signal.SIGTERM) == 0
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_one_process_leaves_of_a_day_what_the_recordings_say(tape: Tape, lean: Path, tmp_path: Path) -> None:
     with day.replaying(lean, tmp_path, day.START, SPEED) as house:
         start_heartbeat(house)

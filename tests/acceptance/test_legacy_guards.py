@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from tests.acceptance.house import BIN
-from tests.acceptance.legacy import Witnessed, free_port, witnessed
+from tests.acceptance.legacy import Witnessed, witnessed
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
@@ -178,7 +179,7 @@ import threading, time
 from thor.drivers.supervisor import start_thor_background_stack, stop_thor_background_stack
 from thor.leadership.selectors import leader_status
 first, second = (start_thor_background_stack(force=True, delay=0.0) for _ in range(2))
-deadline = time.monotonic() + 30
+deadline = time.monotonic() + 120
 while not first.leads and time.monotonic() < deadline:
     time.sleep(0.1)
 names = [thread.name for thread in threading.enumerate()]

@@ -12,7 +12,7 @@ from tests.acceptance import recorded
 from tests.acceptance.recorded import EQUITY, Tape
 from tests.acceptance.replays import Left, Replay, prepared, replayed
 
-pytestmark = [pytest.mark.database, pytest.mark.recordings, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.database, pytest.mark.recordings, pytest.mark.timeout(1800)]
 
 #: The daily files go on for years; on that morning nobody knew of them.
 FORGET_LATER_DAYS = """

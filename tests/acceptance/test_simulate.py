@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,7 @@ def test_a_longer_step_changes_no_figure_and_the_same_step_not_even_the_ledger(p
     assert all(again.rows(query) == coarse.rows(query) for query in FIGURES.values())
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_another_seed_is_another_market(place: House) -> None:
     first, second = (simulate(place, "--seed", seed, "--market", "globex") for seed in ("1", "2"))
 
@@ -102,12 +104,12 @@ def test_the_end_that_was_asked_for_leaves_nothing_behind(place: House, number: 
         command, cwd=ROOT, env=place.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        _wait_for(lambda: any("valkey" in one.name() for one in _children(process.pid)))
+        _wait_for(lambda: any("valkey" in name for name in _names(process.pid)))
         time.sleep(6)
         server = _children(process.pid)
 
         process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=240)
     finally:
         if process.poll() is None:
             process.kill()
@@ -146,7 +148,13 @@ def _children(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children(recursive=True)
 
 
-def _wait_for(condition: Any, seconds: float = 60) -> None:
+def _names(pid: int) -> Iterator[str]:
+    for one in _children(pid):
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            yield one.name()
+
+
+def _wait_for(condition: Any, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -41,7 +41,7 @@ def test_what_a_worker_says_of_trading_is_in_the_log(house: House) -> None:
 
     assert house.manage("run_now", "health_check").returncode == 0
 
-    said = house.wait_for(lambda: file.exists() and "Health check | equity=$" in file.read_text(), "the line", 90)
+    said = house.wait_for(lambda: file.exists() and "Health check | equity=$" in file.read_text(), "the line")
     assert said
     assert " thor.trading Health check | equity=$100000.00 buying_power=$" in file.read_text()
 
@@ -51,7 +51,7 @@ def test_what_a_worker_says_of_trading_is_in_the_log(house: House) -> None:
 def test_a_blocked_account_is_refused_with_a_sentence(house: House, rest: AlpacaRest, name: str, flag: str) -> None:
     rest.said[flag] = True
 
-    done = at_alpaca(house, rest).run(*PROGRAMS[name], timeout=60)
+    done = at_alpaca(house, rest).run(*PROGRAMS[name])
 
     assert done.returncode == 2
     sentence = f"thor: the account at alpaca is {flag}; settle that with the broker before trading."
@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_be_is_refused_with_a_sentence(house: House, tmp_pa
     (tmp_path / "desk").write_text("a file")
     house.variables["BASE_DIR"] = str(tmp_path / "desk")
 
-    done = house.run(*PROGRAMS[name], timeout=60)
+    done = house.run(*PROGRAMS[name])
 
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
@@ -103,7 +103,7 @@ def test_a_market_that_cannot_be_traded_is_refused_with_a_sentence(
 ) -> None:
     house.variables["THOR_TRADING_MARKET"] = key
 
-    done = house.run(*PROGRAMS[name], timeout=60)
+    done = house.run(*PROGRAMS[name])
 
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]

@@ -14,7 +14,7 @@ import redis
 
 from tests.acceptance.chaos.proxy import Wires
 from tests.acceptance.chaos.servers import Forgetful, Postgres
-from tests.acceptance.house import House, built
+from tests.acceptance.house import HANGS, House, built
 from tests.postgres import programs
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -36,6 +36,8 @@ def work(self, what=""):
         os.kill(os.getpid(), signal.SIGKILL)
     if what.startswith("sleep"):
         time.sleep(float(what.split()[1]))
+    while what == "wait" and not os.path.exists(LOG + ".go"):
+        time.sleep(0.1)
     return what
 """
 
@@ -60,7 +62,7 @@ for number, what in enumerate({whats!r}):
 """
 
 
-def send_runs(house: House, *whats: str, seconds: float = 120, repeatable: bool = False) -> list[str]:
+def send_runs(house: House, *whats: str, seconds: float = 600, repeatable: bool = False) -> list[str]:
     """Send runs of the task above; return their ids."""
     found: list[str] = house.python(RUNS.format(whats=whats, seconds=seconds, repeatable=repeatable))
     return found
@@ -113,7 +115,7 @@ def consumes(house: House, log: Path, word: str) -> None:
 
     done = house.manage("shell", "-v", "0", "-c", script)
     assert done.returncode == 0, done.stderr
-    house.wait_for(tried, f"the body {word!r} to run", 40)
+    house.wait_for(tried, f"the body {word!r} to run")
 
 
 def test_a_worker_outlives_a_broker_that_dies_again_and_again(served: tuple[House, Path], forgetful: Forgetful) -> None:
@@ -176,12 +178,15 @@ def line(process: psutil.Process) -> list[str]:
 def test_a_warm_shutdown_puts_back_what_was_reserved_at_once(served: tuple[House, Path], forgetful: Forgetful) -> None:
     house, log = served
     started(house, "-c", "1")
-    send_runs(house, "sleep 3", "first", "second", "third")
+    send_runs(house, "wait", "first", "second", "third")
     house.wait_for(lambda: log.read_text(), "the first body to begin")
 
-    assert house.kill("worker", signal.SIGTERM) == 0
+    house.processes["worker"].send_signal(signal.SIGTERM)
+    house.wait_for(lambda: "Warm shutdown" in house.log("worker"), "the worker to hear it")
+    log.with_name(f"{log.name}.go").touch()
+    assert house.processes.pop("worker").wait(timeout=HANGS) == 0
 
-    assert state_of(house, "sleep 3")[0] == "succeeded"
+    assert state_of(house, "wait")[0] == "succeeded"
     with redis.Redis(port=forgetful.port) as client:
         waiting, unacknowledged = client.llen("default"), client.hlen("unacked")
     due = house.count("SELECT count(*) FROM jobs_run WHERE state = 'due'")
@@ -198,7 +203,7 @@ def test_a_message_that_comes_again_is_thrown_away(served: tuple[House, Path], f
         house.wait_for(lambda: state_of(house, "once")[0] == "succeeded", "the run")
 
         client.lpush("default", *[message] * 20)
-        house.wait_for(lambda: not client.llen("default") and not client.hlen("unacked"), "the queue to be empty", 20)
+        house.wait_for(lambda: not client.llen("default") and not client.hlen("unacked"), "the queue to be empty")
 
     assert state_of(house, "once") == ("succeeded", "", 1)
     assert len(log.read_text().splitlines()) == 1
@@ -251,9 +256,9 @@ def test_a_claim_that_meets_no_database_is_left_to_the_ledger(
             wire.cut(silent=False)
 
             send_runs(house, "unlucky")
-            house.wait_for(lambda: "thor.run.unclaimed" in house.log("worker"), "the worker to give up", 20)
+            house.wait_for(lambda: "thor.run.unclaimed" in house.log("worker"), "the worker to give up")
             with redis.Redis(port=forgetful.port) as client:
-                house.wait_for(lambda: not client.hlen("unacked"), "the acknowledgement", 10)
+                house.wait_for(lambda: not client.hlen("unacked"), "the acknowledgement")
                 assert client.llen("default") == 0
             wire.mend()
 

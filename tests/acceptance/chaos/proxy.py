@@ -22,13 +22,13 @@ class Wires:
 
     def call(self, work: object) -> int:
         """Run a coroutine in the thread and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)  # type: ignore[arg-type]
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """End the thread, and every connection with it."""
         self.call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
 
     @staticmethod
     async def _end() -> int:

