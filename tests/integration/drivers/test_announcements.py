@@ -15,7 +15,7 @@ from thor.leadership.lease import RedisLease
 from thor.leadership.listener import Listener
 from thor.leadership.term import installation
 
-HANG = 10.0
+HANG = 60.0
 
 
 class Ear:

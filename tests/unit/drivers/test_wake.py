@@ -37,7 +37,7 @@ def test_a_handler_that_comes_at_any_moment_does_not_stand_in_its_own_way() -> N
     thread.start()
     try:
         end = time.monotonic() + 1
-        while time.monotonic() < end:
+        while heard <= 10 or time.monotonic() < end:  # on a machine that stands still nothing is heard for a second
             heard += wake.wait(0.0005)
     finally:
         stop.set()
