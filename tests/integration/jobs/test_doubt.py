@@ -156,7 +156,7 @@ def test_a_market_that_is_closed_beyond_doubt_leaves_the_window_to_decide(
 
 
 @pytest.mark.parametrize(
-    ("wish", "at", "runs"),
+    ("wish", "now", "runs"),
     [
         ("skip", TUESDAY, False),
         ("skip", EVENING, False),
@@ -167,10 +167,10 @@ def test_a_market_that_is_closed_beyond_doubt_leaves_the_window_to_decide(
     ],
 )
 def test_a_job_says_how_it_takes_doubt(
-    usa: Market, declare: Any, due: Planned, clock: ManualClock, wish: str, at: datetime, runs: bool
+    usa: Market, declare: Any, due: Planned, clock: ManualClock, wish: str, now: datetime, runs: bool
 ) -> None:
     calls = declare(on_doubt=wish)
-    clock.set(at)
+    clock.set(now)
 
     deliver(due)
 
