@@ -6,7 +6,7 @@ import time
 import psutil
 
 
-def all_end(processes: list[psutil.Process], seconds: float = 5.0) -> bool:
+def all_end(processes: list[psutil.Process], seconds: float = 60.0) -> bool:
     """Wait until all have ended, and return whether they did; what lives on is killed."""
     deadline = time.monotonic() + seconds
     while any(_lives(process) for process in processes):

@@ -76,7 +76,7 @@ def test_a_program_whose_starter_has_gone_already_is_not_begun() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
 
-    done = subprocess.run([*LAUNCH, str(gone.pid), *SLEEP], cwd=BASE_DIR, capture_output=True, timeout=10)
+    done = subprocess.run([*LAUNCH, str(gone.pid), *SLEEP], cwd=BASE_DIR, capture_output=True, timeout=60)
 
     assert (done.returncode, done.stdout) == (1, b"")
 
@@ -84,7 +84,7 @@ def test_a_program_whose_starter_has_gone_already_is_not_begun() -> None:
 def test_the_exit_status_is_the_programs_own() -> None:
     command = [sys.executable, "-c", "import sys; sys.exit(7)"]
 
-    done = subprocess.run([*LAUNCH, str(os.getpid()), *command], cwd=BASE_DIR, timeout=10)
+    done = subprocess.run([*LAUNCH, str(os.getpid()), *command], cwd=BASE_DIR, timeout=60)
 
     assert done.returncode == 7
 
