@@ -147,7 +147,7 @@ def test_after_a_failure_a_thread_tries_again_and_nobody_waits_for_it(filled, mo
         tries.append(threading.current_thread())
         if len(tries) == 1:
             raise CalendarUnavailable("the disk is full")
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return load(calendar)
 
     monkeypatch.setattr(store, "load", failing_once)
@@ -156,7 +156,7 @@ def test_after_a_failure_a_thread_tries_again_and_nobody_waits_for_it(filled, mo
         with pytest.raises(CalendarUnavailable, match="the disk is full"):
             sessions_of_calendar("24/7")
     go_on.set()
-    sessions._behind.join(10)
+    sessions._behind.join(60)
 
     assert sessions_of_calendar("24/7").continuous
     assert tries == [threading.current_thread(), sessions._behind]
@@ -176,7 +176,7 @@ def test_a_new_file_that_cannot_be_read_is_made_again_behind_and_tried_once(fill
     os.utime(path, (path.stat().st_mtime + 5,) * 2)
     for _ in range(3):
         assert sessions_of_calendar("24/7") is before
-        sessions._behind.join(10)
+        sessions._behind.join(60)
 
     assert tries == [sessions._behind]
     assert caplog.text.count("thor.sessions.stale: the disk is full") == 1
