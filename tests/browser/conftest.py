@@ -26,7 +26,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
 
 #: How long a busy machine may take until a page shows what it must, in milliseconds.
-PATIENCE = 15_000
+PATIENCE = 60_000
 
 #: Opens a page that is logged in, in a window of this width, in these colours.
 OpenPage = Callable[..., Page]
@@ -53,7 +53,7 @@ def browser() -> Iterator[Browser]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=_executable(), args=ARGUMENTS)
+        started = playwright.chromium.launch(executable_path=_executable(), args=ARGUMENTS, timeout=2 * PATIENCE)
         yield started
         started.close()
     if before is None:

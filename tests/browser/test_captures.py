@@ -58,7 +58,7 @@ def test_the_live_page_leads_to_the_rows_of_a_market(open_page: OpenPage, captur
 
     page.locator("#opens").get_by_role("link", name="New York").click()
 
-    assert page.url.endswith("/captures/#usa")
+    page.wait_for_url("**/captures/#usa")
     expect(page.locator("#usa")).to_contain_text("SIMULATED")
 
 

@@ -97,6 +97,7 @@ def test_a_reason_that_would_be_a_script_is_read_and_not_run(open_report: OpenRe
 def test_a_script_that_got_into_the_file_all_the_same_does_not_run(browser: Browser, report: Path) -> None:
     report.write_text(report.read_text().replace("</main>", "<script>document.title = 'broken'</script></main>"))
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto(report.as_uri())
 
     expect(page.locator("#equity .main-svg").first).to_be_visible()
