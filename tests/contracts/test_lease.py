@@ -12,7 +12,8 @@ from thor.connections import connect
 from thor.leadership.lease import Lease, LeaseUnreachable, RedisLease
 from thor.testing.lease import InMemoryLease
 
-TTL = timedelta(milliseconds=400)
+#: So long that no pause of the machine ends it, and so short that its end can be waited for.
+TTL, SHORT = timedelta(minutes=5), timedelta(milliseconds=200)
 
 
 @dataclass
@@ -65,17 +66,17 @@ def test_renewal_sets_the_time_to_live_and_does_not_add_to_it(case: Case) -> Non
 
 
 def test_a_lease_that_is_not_renewed_expires(case: Case) -> None:
-    case.lease.acquire("a", TTL)
+    case.lease.acquire("a", SHORT)
 
-    case.wait(TTL.total_seconds() + 0.1)
+    case.wait(SHORT.total_seconds() + 0.1)
 
     assert case.lease.holding() is None
     assert case.lease.acquire("b", TTL)
 
 
 def test_a_stale_holder_cannot_renew_after_takeover(case: Case) -> None:
-    case.lease.acquire("a", TTL)
-    case.wait(TTL.total_seconds() + 0.1)
+    case.lease.acquire("a", SHORT)
+    case.wait(SHORT.total_seconds() + 0.1)
     case.lease.acquire("b", TTL)
 
     assert not case.lease.renew("a", TTL)
@@ -86,8 +87,8 @@ def test_a_stale_holder_cannot_renew_after_takeover(case: Case) -> None:
 
 
 def test_a_stale_holder_cannot_release_its_successors_lease(case: Case) -> None:
-    case.lease.acquire("a", TTL)
-    case.wait(TTL.total_seconds() + 0.1)
+    case.lease.acquire("a", SHORT)
+    case.wait(SHORT.total_seconds() + 0.1)
     case.lease.acquire("b", TTL)
 
     assert not case.lease.release("a")
