@@ -16,8 +16,8 @@ pytestmark = pytest.mark.slow
 def test_the_stack_is_a_program_beside_the_web_server(tmp_path: Path) -> None:
     running = Whole(tmp_path, THOR_SCHEDULER_MODE="legacy")
     try:
-        running.wait_until_ready(120)
-        running.wait_for_runs(seconds=120)
+        running.wait_until_ready()
+        running.wait_for_runs()
 
         programs = running.programs()
         (supervisor,) = [one.pid for one in programs if "run_supervisor" in " ".join(one.cmdline())]
@@ -29,8 +29,8 @@ def test_the_stack_is_a_program_beside_the_web_server(tmp_path: Path) -> None:
         assert running.get("THOR_WEB_PORT", "/healthz")[0] == 200
 
         psutil.Process(supervisor).kill()
-        running.wait_for_line("supervisor was ended by SIGKILL; it starts again in", seconds=20)
-        running.wait_for_runs(seconds=120)
+        running.wait_for_line("supervisor was ended by SIGKILL; it starts again in")
+        running.wait_for_runs()
 
         assert running.ctrl_c() == 0
         assert running.leftovers() == []

@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.acceptance.house import HANGS
+from tests.ports import free_port
 from thor.env import BASE_DIR
 
 #: What is found in the command line of each program's process.
@@ -30,13 +31,6 @@ MARKS = {
 NOT_OURS = ("THOR_", "FLOWER_", "DATABASE_URL", "REDIS_URL", "DJANGO_", "PYTEST_", "COLUMNS")
 
 
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
-
-
 def surroundings(folder: Path, **variables: str) -> dict[str, str]:
     """Return an environment without a person's own settings, with free ports and a folder of its own."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
@@ -44,7 +38,7 @@ def surroundings(folder: Path, **variables: str) -> dict[str, str]:
     return {**inherited, **ports, "THOR_VAR_DIR": str(folder), "THOR_WORKER_CONCURRENCY": "1", **variables}
 
 
-def manage(*arguments: str, environment: dict[str, str], seconds: float = 60) -> "subprocess.CompletedProcess[str]":
+def manage(*arguments: str, environment: dict[str, str], seconds: float = HANGS) -> "subprocess.CompletedProcess[str]":
     """Run a command of Thor to its end."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -80,11 +74,11 @@ class Whole:
         """Return everything printed so far."""
         return self.log.read_text()
 
-    def wait_for_line(self, text: str, seconds: float, after: int = 0) -> None:
+    def wait_for_line(self, text: str, seconds: float = HANGS, after: int = 0) -> None:
         """Wait until a line has come, behind the first `after` characters."""
-        self.wait_for(lambda: text in self.said()[after:], seconds, text)
+        self.wait_for(lambda: text in self.said()[after:], text, seconds)
 
-    def wait_for(self, true: Callable[[], bool], seconds: float, what: str) -> None:
+    def wait_for(self, true: Callable[[], bool], what: str, seconds: float = HANGS) -> None:
         """Wait until something is true; fail with everything printed."""
         deadline = time.monotonic() + seconds
         while not true():
@@ -92,7 +86,7 @@ class Whole:
             assert self.process.poll() is None, f"ended with {self.process.poll()} before: {what}\n{self.said()}"
             time.sleep(0.1)
 
-    def wait_until_ready(self, seconds: float = 120) -> None:
+    def wait_until_ready(self, seconds: float = HANGS) -> None:
         """Wait for the line that says so."""
         self.wait_for_line("Thor is ready", seconds)
         self.programs()
@@ -114,17 +108,19 @@ class Whole:
 
     def runs(self) -> int:
         """Return how many runs have succeeded."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/thor.sqlite3?mode=ro", uri=True)) as database:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.folder}/thor.sqlite3?mode=ro", uri=True, timeout=60)
+        ) as database:
             return int(database.execute("select count(*) from jobs_run where state = 'succeeded'").fetchone()[0])
 
-    def wait_for_runs(self, more: int = 3, seconds: float = 60) -> None:
+    def wait_for_runs(self, more: int = 3, seconds: float = HANGS) -> None:
         """Wait until so many more runs have succeeded."""
         before = self.runs()
-        self.wait_for(lambda: self.runs() >= before + more, seconds, f"{more} more runs")
+        self.wait_for(lambda: self.runs() >= before + more, f"{more} more runs", seconds)
 
     def get(self, variable: str, path: str) -> tuple[int, str, str]:
         """Ask a page for status, body and `Location`."""
-        connection = http.client.HTTPConnection("127.0.0.1", int(self.environment[variable]), timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.environment[variable]), timeout=60)
         with contextlib.closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -142,7 +138,7 @@ class Whole:
                     found.append(line)
         return found
 
-    def wait_for_no_leftovers(self, seconds: float) -> None:
+    def wait_for_no_leftovers(self, seconds: float = HANGS) -> None:
         """Wait until no process of this Thor lives."""
         deadline = time.monotonic() + seconds
         while self.leftovers():
@@ -154,7 +150,7 @@ class Whole:
         with contextlib.suppress(psutil.Error):
             self.programs()
         os.killpg(self.process.pid, signal.SIGINT)
-        return self.process.wait(30)
+        return self.process.wait(HANGS)
 
     def close(self) -> None:
         """End what runs, whatever happened."""
@@ -163,4 +159,8 @@ class Whole:
         for pid in (self.process.pid, *self._groups):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
+        # What was killed may still hold what another one in this folder needs.
+        deadline = time.monotonic() + HANGS
+        while self.leftovers() and time.monotonic() < deadline:
+            time.sleep(0.1)
