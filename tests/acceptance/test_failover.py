@@ -26,7 +26,7 @@ ON_POSTGRES = bool(os.environ.get("DATABASE_URL"))
 #: SQLite has one writer and no takeover times to keep: a few kills show that nothing is lost or twice.
 KILLS = 10 if ON_POSTGRES else 3
 #: No takeover lasts as long as this, in seconds; one that needs a person lasts for ever.
-HANGS = 15
+HANGS = 60
 #: The task appends one line to a file, whole, whatever happens to its process: the id of the run, and when.
 TASK = """
 import os, time
@@ -44,12 +44,12 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 second, _ = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
 PeriodicTask.objects.create(name="each second", task="own_tasks.work", interval=second)
 """
-#: Once each, two seconds from now, with ten minutes in which they may begin.
+#: Once each, some seconds from now, by when a leader knows of it, with ten minutes in which they may begin.
 ONCE_EACH = """
 from datetime import timedelta
 from django.utils.timezone import now
 from django_celery_beat.models import ClockedSchedule, PeriodicTask
-clocked = ClockedSchedule.objects.create(clocked_time=now() + timedelta(seconds=2))
+clocked = ClockedSchedule.objects.create(clocked_time=now() + timedelta(seconds=15))
 for number in range({number}):
     PeriodicTask.objects.create(name=f"once {{number}}", task="own_tasks.work", clocked=clocked, one_off=True)
 """
@@ -101,15 +101,19 @@ class Scene:
         lines = [line.split() for line in self.log.read_text().splitlines()]
         return [(uid, float(at)) for uid, at in lines]
 
-    def goes_on(self, number: int, seconds: float = 60) -> None:
+    def goes_on(self, number: int, seconds: float = 240) -> None:
         """Wait until so many more runs have succeeded."""
         before = self.house.count(SUCCEEDED)
         self.house.wait_for(lambda: self.house.count(SUCCEEDED) >= before + number, f"{number} more runs", seconds)
 
     def end(self) -> None:
-        """Stop everything in order."""
+        """Stop everything in order, once what was decided has ended: what waits in a queue has no end."""
+        live = "SELECT count(*) FROM jobs_run WHERE state IN ('due', 'started')"
+        decided = f"{live} AND seq <= {self.house.count('SELECT max(seq) FROM jobs_run')}"
+        self.house.wait_for(lambda: self.house.count(decided) == 0, "what was decided to end")
         for name in [name for name in self.house.processes if name.startswith("beat")]:
             self.house.kill(name, signal.SIGTERM)
+        self.house.wait_for(lambda: self.house.count(live) == 0, "the last runs")
         self.house.kill("worker", signal.SIGTERM)
 
     def nothing_is_twice_or_forgotten(self) -> None:
@@ -141,13 +145,13 @@ def scene(stack: ExitStack, tmp_path: Path, house: House) -> Scene:
     return Scene(house, redis, tmp_path)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_ten_leaders_are_killed_in_a_row_and_no_slot_is_twice_or_forgotten(stack: ExitStack, tmp_path: Path) -> None:
     found = scene(stack, tmp_path, stack.enter_context(built()))
     found.begin()
-    time.sleep(3)  # the standby has started, and looked at the schedule
 
     for _ in range(KILLS):
+        found.house.wait_for_contenders(2)
         name = found.leader()
         found.house.kill(name)
         found.house.beat(name)
@@ -162,7 +166,7 @@ def test_ten_leaders_are_killed_in_a_row_and_no_slot_is_twice_or_forgotten(stack
     assert worst[-1] < HANGS or not ON_POSTGRES  # on SQLite no takeover times are promised
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_a_redis_that_comes_back_empty_loses_nothing(stack: ExitStack, tmp_path: Path) -> None:
     found = scene(stack, tmp_path, stack.enter_context(built()))
     found.begin()
@@ -178,7 +182,7 @@ def test_a_redis_that_comes_back_empty_loses_nothing(stack: ExitStack, tmp_path:
     sys.stdout.write(f"longest gap when Redis came back empty, 4 s away at most: {max(found.gaps()):.1f} s\n")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_what_waited_in_a_redis_that_comes_back_empty_is_published_again(stack: ExitStack, tmp_path: Path) -> None:
     found = scene(stack, tmp_path, stack.enter_context(built()))
     for name in ("beat-1", "beat-2"):
@@ -199,7 +203,7 @@ def test_what_waited_in_a_redis_that_comes_back_empty_is_published_again(stack: 
     assert len(uids) == len(set(uids)) == 20
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("crash", [False, True], ids=["in order", "crash"])
 def test_a_postgres_that_restarts_loses_nothing(crash: bool, stack: ExitStack, tmp_path: Path) -> None:
     bin_dir = programs()
