@@ -130,7 +130,12 @@ class ScheduleEnv(AlpacaEnv):
     @classmethod
     def _place(cls, value: Path | None) -> Path | None:
         # From the project's folder, so that all processes mean the same one wherever they were started.
-        return PROJECT / value.expanduser() if value else None
+        try:
+            return PROJECT / value.expanduser() if value else None
+        except RuntimeError:
+            raise ValueError(
+                f"{value} begins with a user that this machine does not have; write the folder in full"
+            ) from None
 
     @model_validator(mode="after")
     def _window_has_length(self) -> "ScheduleEnv":

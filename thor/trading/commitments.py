@@ -10,6 +10,7 @@ from django.db.models import Q
 from thor.trading.books import books_since
 from thor.trading.brokers.port import Account, BrokerPosition, Side
 from thor.trading.gates import Held, Situation
+from thor.trading.hours import session_date_of
 from thor.trading.lastprices import LastPrice, prices_of
 from thor.trading.models import Event, Happening, Order, Position, Purpose, Trade
 from thor.trading.models.orders import OPEN
@@ -31,6 +32,7 @@ def situation(account: Account, holdings: Sequence[BrokerPosition], *, at: datet
     coming = sum((_cost(one, prices) for one in orders if one.side == Side.BUY), Decimal(0))
     return Situation(
         at=at,
+        session_date=session_date,
         equity=account.equity,
         last_equity=account.last_equity,
         cash=account.cash - coming,
@@ -103,5 +105,6 @@ def _as_held(position: Position, price: LastPrice | None) -> Held:
         average_price=position.entry_price,
         entries=position.entries,
         last_bought_at=position.last_bought_at,
+        last_bought_on=session_date_of(position.last_bought_at),
         is_external=position.is_external,
     )

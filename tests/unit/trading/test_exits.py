@@ -69,9 +69,21 @@ def test_a_close_below_sma_200_ends_a_position_that_was_above_it(strategy: Strat
     assert rule(strategy, seen(close=100.0, above_sma_200_on=TODAY)) is None
 
 
-@pytest.mark.parametrize("last_above", [None, BOUGHT - timedelta(days=1)])
+BEFORE = [None, BOUGHT - timedelta(days=1)]
+
+
+@pytest.mark.parametrize("last_above", BEFORE)
 def test_what_was_bought_below_sma_200_is_not_sold_for_being_there(last_above: date | None):
-    assert rule(TrendPullback(), seen(close=99.9, above_sma_200_on=last_above)) is None
+    assert rule(TrendPullback(), seen(close=99.0, above_sma_200_on=last_above), entry_price=Decimal("99.99")) is None
+
+
+@pytest.mark.parametrize("last_above", BEFORE)
+def test_what_was_bought_above_sma_200_and_never_closed_there_is_sold(last_above: date | None):
+    """Entries are bought minutes before a close, which may already be below."""
+    lost = seen(close=99.0, above_sma_200_on=last_above)
+
+    assert rule(TrendPullback(), lost, entry_price=Decimal("100.00")) == ExitRule.BELOW_SMA_200
+    assert rule(None, lost, entry_price=Decimal("101.00")) is None  # what it once cost somebody else says nothing
 
 
 def test_the_rules_are_asked_in_order():

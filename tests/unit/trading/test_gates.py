@@ -1,7 +1,7 @@
 """Which wishes to buy pass, and which gate refuses the others."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -126,6 +126,25 @@ def test_an_external_position_is_never_added_to() -> None:
 )
 def test_scaling_in_has_limits(changes: dict[str, Any], gate: Gate | None) -> None:
     assert judged(SURE, holding(**changes)) is gate
+
+
+@pytest.mark.parametrize(
+    ("minutes", "sessions", "gate"),
+    [
+        (1440, 1, None),
+        (1440, 0, Gate.COOLDOWN),
+        (2880, 1, Gate.COOLDOWN),
+        (2880, 2, None),
+        (1500, 2, Gate.COOLDOWN),
+    ],
+)
+def test_whole_days_are_over_by_the_dates_of_sessions(minutes: int, sessions: int, gate: Gate | None) -> None:
+    """A fill is seconds later than its decision, and the last half day hours earlier than the session before."""
+    today = date(2026, 11, 27)
+    held = {"last_bought_at": AT - timedelta(hours=21), "last_bought_on": today - timedelta(days=sessions)}
+    now = replace(holding(**held), session_date=today)
+
+    assert judged(SURE, now, min_time_between_entries_minutes=minutes) is gate
 
 
 def test_an_add_on_is_told_from_a_new_entry_and_can_be_switched_off() -> None:

@@ -133,6 +133,10 @@ def test_a_model_is_read_as_it_was_stored() -> None:
         ({"mean": None}, "its mean are not 2 numbers"),
         ({"scale": [1.0, math.nan]}, "its scale have the value nan, which is no number"),
         ({"scale": [1.0, 0.0]}, "its scale has a value that is not above zero"),
+        ({"scale": [1.0, 1e-308]}, "its scale has a value that is not above zero"),
+        ({"mean": [1.0, 1e308]}, "its mean have a value above 1e+50"),
+        ({"mean": [1.0, math.inf]}, "its mean have a value above 1e+50"),
+        ({"intercept": 10**400}, "its intercept have a value above 1e+50"),
         ({"intercept": None}, "its intercept have the value None, which is no number"),
     ],
 )

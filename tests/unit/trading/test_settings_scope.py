@@ -87,3 +87,10 @@ def test_a_relative_folder_is_one_of_the_project(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("BASE_DIR", "desk")
 
     assert read().base_dir == ROOT / "desk"
+
+
+def test_a_folder_of_nobody_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASE_DIR", "~nobody-is-called-so/desk")
+
+    with pytest.raises(BadConfiguration, match=r"BASE_DIR.* begins with a user that this machine does not have"):
+        read()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 #: The confidence from which on a position is added to.
 ADD_ON_CONFIDENCE: Final = 5
+DAY: Final = timedelta(days=1)
 
 
 def existing_position(wish: Wish, now: Situation, limits: "Limits") -> Refused | None:
@@ -44,7 +45,7 @@ def _scale_in(
         said = f"{wish.symbol} was bought {held.entries} times of at most {limits.max_entries_per_symbol}"
         return refuse(Gate.MAX_ENTRIES, said, entries=held.entries, limit=limits.max_entries_per_symbol)
     waited = now.at - last_bought_at
-    if waited < limits.min_time_between_entries:
+    if waited < limits.min_time_between_entries and not _are_days_over(held, now, limits.min_time_between_entries):
         said = f"{wish.symbol} was bought {_long(waited)} ago; {_long(limits.min_time_between_entries)} have to pass"
         minutes = waited / timedelta(minutes=1), limits.min_time_between_entries / timedelta(minutes=1)
         return refuse(Gate.COOLDOWN, said, minutes=round(minutes[0], 1), limit=minutes[1])
@@ -52,6 +53,17 @@ def _scale_in(
         said = f"{wish.symbol} at {wish.price:.2f} is not above the {average_price:.2f} that was paid"
         return refuse(Gate.PRICE_NOT_HIGHER, said, price=wish.price, average_price=average_price)
     return None
+
+
+def _are_days_over(held: Held, now: Situation, limit: timedelta) -> bool:
+    """Tell whether a limit of whole days is over by the dates of the sessions.
+
+    Entries are decided at the same minute of each session and filled seconds later, and a session may end early: by the
+    hour, what was bought yesterday would have been bought a little less than a day ago.
+    """
+    if limit < DAY or limit % DAY or held.last_bought_on is None or now.session_date is None:
+        return False
+    return now.session_date - held.last_bought_on >= limit
 
 
 def _long(span: timedelta) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from thor.trading.gates.verdicts import Approved
@@ -24,19 +24,23 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is held of the symbol already: its value now, what it may lose by plan, what was bought when and at what."""
+    """What is held of the symbol already: its value now, what it may lose by plan, what was bought when and at what.
+
+    `last_bought_on` is the session of `last_bought_at`.
+    """
 
     value: Decimal | None
     risk_amount: Decimal
     average_price: Decimal | None
     entries: int
     last_bought_at: datetime | None
+    last_bought_on: date | None = None
     is_external: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """How the desk stands at `at`; money in the account's currency.
+    """How the desk stands at `at`, in a session; money in the account's currency.
 
     `not_ready_because` is empty where reconciliation says READY. `exposure` is the value of all positions and of the
     purchases on their way, `held` what there is by symbol. `entries_today` counts what was ordered in this session.
@@ -52,6 +56,7 @@ class Situation:
     protected_because: str = ""
     held: Mapping[str, Held] = field(default_factory=dict)
     pending: frozenset[str] = frozenset()
+    session_date: date | None = None
     consecutive_losses: int = 0
     entries_today: int = 0
 

@@ -9,6 +9,8 @@ from thor.errors import ThorError
 from thor.trading.learning.examples import numbers
 
 KIND: Final = "logistic_regression"
+#: No figure of a model is larger; nor is one of what divides smaller than its inverse, so that no score overflows.
+LARGEST: Final = 1e50
 _LISTS: Final = ("coefficients", "mean", "scale")
 
 
@@ -59,7 +61,7 @@ def read_model(content: Any) -> Model:
     if len(set(names)) != len(names):
         raise UnusableModel("it names a feature twice; train a new one.")
     columns = {key: _finite(content.get(key), key, len(names)) for key in _LISTS}
-    if min(columns["scale"]) <= 0:
+    if min(columns["scale"]) < 1 / LARGEST:
         raise UnusableModel("its scale has a value that is not above zero; train a new one.")
     intercept = _finite([content.get("intercept")], "intercept", 1)[0]
     return Model(tuple(names), columns["coefficients"], columns["mean"], columns["scale"], intercept)
@@ -69,8 +71,10 @@ def _finite(values: Any, key: str, count: int) -> tuple[float, ...]:
     if not isinstance(values, list) or len(values) != count:
         raise UnusableModel(f"its {key} are not {count} numbers; train a new one.")
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             raise UnusableModel(f"its {key} have the value {value!r}, which is no number; train a new one.")
+        if abs(value) > LARGEST:
+            raise UnusableModel(f"its {key} have a value above {LARGEST:g}; train a new one.")
     return tuple(float(value) for value in values)
 
 

@@ -1,8 +1,8 @@
 """End positions by the rules that hold for all of them: twenty days, the target, the average of 200 days.
 
 The rules are asked in this order, on end-of-day data, and the first one decides. On the day of entry none is asked.
-A close below an average ends a position only if it has closed at or above that average since it was opened: what was
-bought below it is not sold for being there (docs/decisions/0008-an-average-is-lost-only-once-it-was-held.md).
+A close below an average ends a position only if it was at or above that average since it was opened: what was bought
+below it is not sold for being there (docs/decisions/0008-an-average-is-lost-only-once-it-was-held.md).
 """
 
 from datetime import date
@@ -46,7 +46,9 @@ def _common_exit(
     if gain >= target:
         reason = f"gained {gain:.2%}, its target is {target:.0%}"
         return _decided(position, session_date, ExitRule.TARGET, reason)
-    if has_lost(position, seen.close, seen.sma_200, seen.above_sma_200_on):
+    # Of 200 days the average hardly moves while a position is held, so that today's tells where it was bought.
+    was_bought_above = strategy is not None and position.entry_price >= Decimal(repr(seen.sma_200))
+    if has_lost(position, seen.close, seen.sma_200, position.entry_date if was_bought_above else seen.above_sma_200_on):
         reason = f"closed at {seen.close:.2f}, below its average of 200 days at {seen.sma_200:.2f}"
         return _decided(position, session_date, ExitRule.BELOW_SMA_200, reason)
     return None
