@@ -25,6 +25,8 @@ START = datetime(2026, 6, 1, 0, tzinfo=UTC) - timedelta(hours=1)
 SPEED = 4000
 #: Bells of the wall that are nearer than this count as one: a turn rings them together.
 TOGETHER = 0.01
+#: What has not followed a bell by then, in seconds of the wall, does not follow it.
+LATEST = 30.0
 TASK = """
 import json, os, time
 from thor.jobs import job
@@ -142,6 +144,13 @@ class Bells:
         self._bodies(edges, report)
         return report
 
+    def settled(self, edges: list[Edge], seconds: float = LATEST) -> Report:
+        """Return the report once nothing is missing, or so many seconds from now: a machine may stand still."""
+        deadline = time.time() + seconds
+        while (report := self.report(edges)).wrong and time.time() < deadline:
+            time.sleep(0.5)
+        return report
+
     def _match(self, edge: Edge, toggles: list[tuple[str, bool, float]], report: Report) -> None:
         found = next((t for t in toggles if t[:2] == (edge.market, edge.opens) and t[2] >= edge.at), None)
         if found is None:
@@ -184,7 +193,7 @@ def watch(number: int, speed: float = SPEED) -> Report:
         ahead = [edge for edge in bells.edges() if edge.at > begun][:number]
         while time.time() < ahead[-1].at + 2.0:
             time.sleep(0.2)
-        return bells.report(ahead)
+        return bells.settled(ahead)
 
 
 def _figures(seconds: list[float]) -> str:
