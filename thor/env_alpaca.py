@@ -1,7 +1,7 @@
 """The variables of the broker: which one, at which address, with which keys. `thor.env` reads them."""
 
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ValidationInfo, field_validator, model_validator
 
@@ -12,6 +12,8 @@ PAPER_URL: Final = "https://paper-api.alpaca.markets"
 #: Hosts whose answers cost nobody money: the paper endpoint, and this machine.
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 PAPER_HOSTS: Final = LOOPBACK | {"paper-api.alpaca.markets"}
+#: Characters that no address of Alpaca's needs, and that may end its host for one reader and not for another.
+DOUBTFUL: Final = frozenset("\\ @?#")
 
 
 class AlpacaEnv(BaseModel):
@@ -39,7 +41,7 @@ class AlpacaEnv(BaseModel):
     @field_validator("alpaca_url")
     @classmethod
     def _secure(cls, value: str) -> str:
-        parts = urlsplit(value)
+        parts = _parts(value)
         is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
         if not (is_safe and parts.hostname) or parts.path.strip("/"):
             raise ValueError(f"write an address that begins with https:// and has no path, for example {PAPER_URL}")
@@ -50,7 +52,7 @@ class AlpacaEnv(BaseModel):
     def _secure_data(cls, value: str, info: ValidationInfo) -> str:
         # The keys go there.
         secure, plain = ("wss", "ws") if info.field_name == "alpaca_stream_url" else ("https", "http")
-        parts = urlsplit(value)
+        parts = _parts(value)
         is_safe = parts.scheme == secure or (parts.scheme == plain and parts.hostname in LOOPBACK)
         if not (is_safe and parts.hostname):
             raise ValueError(f"write an address that begins with {secure}://, or {plain}:// to this machine")
@@ -73,3 +75,20 @@ class AlpacaEnv(BaseModel):
     def is_live(self) -> bool:
         """Tell whether the address may be that of an account with real money."""
         return urlsplit(self.alpaca_url).hostname not in PAPER_HOSTS
+
+
+def _parts(address: str) -> SplitResult:
+    r"""Return the parts of an address that whoever connects divides in the same way; raise `ValueError` for any other.
+
+    Of `http://broker.example\@localhost` the host is localhost to `urlsplit`, and broker.example to the HTTP client.
+    """
+    if DOUBTFUL.intersection(address) or not address.isprintable():
+        raise ValueError("write an address without a backslash, whitespace, control characters, @, ? and #")
+    try:
+        parts = urlsplit(address)
+        is_port = parts.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise ValueError("write an address whose host and port can be read, the port from 1 to 65535")
+    return parts

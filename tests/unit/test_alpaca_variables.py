@@ -99,6 +99,59 @@ def test_a_server_of_this_machine_needs_no_switch(monkeypatch: pytest.MonkeyPatc
     assert read().alpaca_url == address
 
 
+@pytest.mark.parametrize("name", ["APCA_API_BASE_URL", "THOR_ALPACA_DATA_URL", "THOR_ALPACA_STREAM_URL"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "127.0.0.1:43083\\@localhost",
+        "api.alpaca.markets\\@localhost",
+        "localhost\\",
+        "api.alpaca.markets\\.localhost",
+        "user:word@localhost",
+        "@localhost",
+        "localhost?at=api.alpaca.markets",
+        "localhost?",
+        "localhost#api.alpaca.markets",
+        "localhost ",
+        "local host",
+        "localhost\t",
+        "localhost\r\n",
+        "local\u00a0host",
+        "localhost\x01",
+        "localhost\x7f",
+        "local\u00adhost",
+    ],
+)
+def test_an_address_that_two_readers_may_read_differently_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, rest: str
+) -> None:
+    monkeypatch.setenv(name, ("wss://" if "STREAM" in name else "https://") + rest)
+
+    with pytest.raises(BadConfiguration, match=rf"{name}=.* cannot be used: write an address without a backslash"):
+        read()
+
+
+@pytest.mark.parametrize("name", ["APCA_API_BASE_URL", "THOR_ALPACA_DATA_URL", "THOR_ALPACA_STREAM_URL"])
+@pytest.mark.parametrize(
+    "rest", ["localhost:99999", "localhost:0", "localhost:-1", "localhost:http", "localhost:80:81", "[::1", "[here]"]
+)
+def test_an_address_whose_host_or_port_cannot_be_read_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, rest: str
+) -> None:
+    monkeypatch.setenv(name, ("wss://" if "STREAM" in name else "https://") + rest)
+
+    with pytest.raises(BadConfiguration, match=rf"{name}=.* cannot be used: write an address whose host and port"):
+        read()
+
+
+@pytest.mark.parametrize("name", ["APCA_API_BASE_URL", "THOR_ALPACA_DATA_URL"])
+def test_keys_go_in_the_clear_to_no_host_before_a_backslash(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://broker.example.org\\@localhost")
+
+    with pytest.raises(BadConfiguration, match="without a backslash"):
+        read()
+
+
 @pytest.mark.parametrize("name", ["APCA_API_KEY_ID", "APCA_API_SECRET_KEY"])
 def test_one_key_without_the_other_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "PK0123456789")
