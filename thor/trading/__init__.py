@@ -8,7 +8,7 @@ Who knows what, from the bottom up
     `desk`            one writer at a time; `journal` what happened; `switch` what may be sent
     `ordering`        plan, send, cancel: an order is a row before it is a request
     `booking`         what a broker tells of an order, booked once; `positions` what is held; `splits` in which shares
-    `settling`        ask for every order that is not over
+    `settling`        ask for every order that is not over; `overselling` cancels sales of what is not held any more
     `reconciling/`    the broker against the journal; `readiness` whether trading may go on, by the newest result
     `universe`        which symbols; `fetching`, `alpaca_days` their days from Alpaca, `regular_days` those of their
                       minutes; `real_venues` where prices are real

@@ -7,6 +7,7 @@ it has none of that id           counted; an order of which nobody knows is `abs
 `absent` and its day is over     dropped; until then it is asked for again, since it could still turn up
 `planned` for ten minutes        dropped: whoever planned it has gone, and it was never sent
 an entry whose session is over   cancelled, if it works on: it must not be filled at the price of another session
+a sale of more than is held      cancelled likewise (`overselling`)
 """
 
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from thor.trading.desk import desk, hold
 from thor.trading.models import Happening, Order, State
 from thor.trading.models.orders import SENT
 from thor.trading.ordering import cancel_order
+from thor.trading.overselling import cancel_oversold
 
 #: So long after it was sent an order may still arrive.
 IN_FLIGHT: Final = timedelta(minutes=2)
@@ -90,6 +92,8 @@ def settle_orders(*, broker: Broker, at: datetime) -> SettlingReport:
                     break  # the others would wait for as long, and come again in minutes
                 continue
         silent = 0
+    else:
+        cancel_oversold(broker=broker, at=at)
     report.failed = boundary.failed
     report.unknown = sorted(one.client_order_id for one in pending_orders() if one.state in UNSETTLED)
     return report

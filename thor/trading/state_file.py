@@ -6,6 +6,7 @@ Keys that nobody knows are kept as they are. A value that is no time counts as n
 """
 
 import json
+import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ from thor.trading.models import Desk, ImportedRun
 from thor.trading.state_keys import JOBS
 
 LONGEST_KEY: Final = 40
+#: Far more bytes than a state file has; what is larger is another file, and may have no end.
+LARGEST: Final = 1 << 20
 #: Two machines' clocks differ, but not by more than this: a time further ahead never was.
 AHEAD: Final = timedelta(days=1)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -63,7 +66,7 @@ def forget_state() -> int:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        found = json.loads(_content(path).decode("utf-8-sig"))
         # What the database cannot hold: infinities, halves of characters, and the character zero.
         json.dumps(found, allow_nan=False)
         is_storable = "\0" not in "".join(_texts(found)).encode().decode()
@@ -79,6 +82,17 @@ def _document(path: Path) -> dict[str, Any]:
         raise BadStateFile(
             f"the key {too_long[0]!r} of {path} has more than {LONGEST_KEY} characters; nothing was imported."
         )
+    return found
+
+
+def _content(path: Path) -> bytes:
+    """Read a file; what is no file is refused unread, as a pipe or a device may let its reader wait for ever."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise BadStateFile(f"{path} is a folder, a pipe or a device; name a scheduler_state.json.")
+    with path.open("rb") as file:
+        found = file.read(LARGEST + 1)
+    if len(found) > LARGEST:
+        raise BadStateFile(f"{path} has more than {LARGEST:,} bytes, which no state file has; nothing was imported.")
     return found
 
 

@@ -1,14 +1,17 @@
 """Orders of which nobody knows are asked for until somebody does."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError
 
-from tests.integration.trading.memory_desk import CLOSE, MemoryDesk, held
+from tests.integration.trading.memory_desk import CLOSE, MemoryDesk, held, run_of
 from thor.trading import settling
+from thor.trading.booking import book_order
 from thor.trading.brokers.port import BrokerOrder, BrokerUnreachable, Standing
-from thor.trading.models import Event, Intent, IntentState, Order, State
+from thor.trading.models import Event, Happening, Intent, IntentState, Order, State
+from thor.trading.services.reconciliation import reconcile_account
 from thor.trading.settling import settle_orders
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -185,3 +188,58 @@ def test_an_order_that_was_planned_and_never_sent_is_dropped_after_ten_minutes(d
     assert Order.objects.get().state == State.DROPPED
     assert desk.send(Order.objects.get()).state == State.DROPPED
     assert desk.broker.requests == []
+
+
+def late_fill_of_a_cancelled_sale(desk: MemoryDesk, filled: str) -> Order:
+    """Let so many of ten shares be sold by a sale that was called cancelled; return the next one, which works on."""
+    desk.buy()
+    first = desk.sell(limit="120")
+    desk.broker.end(first.client_order_id, Standing.CANCELLED)
+    settle(desk)
+    second = desk.send(desk.plan(first.intent, limit="120", run=3))
+    desk.broker.fill(first.client_order_id, filled, "100")
+    return second
+
+
+@pytest.mark.parametrize(("filled", "state"), [("10", IntentState.DONE), ("4", IntentState.PLANNED)])
+def test_a_sale_of_what_was_sold_meanwhile_is_cancelled(desk: MemoryDesk, filled: str, state: IntentState) -> None:
+    """On a margin account it would be filled, and end short."""
+    second = late_fill_of_a_cancelled_sale(desk, filled)
+    desk.wait(minutes=3)
+
+    reconcile_account(broker=desk.broker, run=run_of(9), at=desk.now)
+
+    second.refresh_from_db()
+    assert (second.state, second.filled_quantity) == (State.CANCELLED, 0)
+    assert desk.broker.open_orders() == []
+    assert held() == 10 - Decimal(filled) == sum(one.quantity for one in desk.broker.positions())
+    assert second.intent.state == state
+    (alert,) = Event.objects.filter(key=f"{second.client_order_id}:oversells")
+    assert (alert.kind, alert.symbol) == (Happening.ALERT, "SPY")
+
+
+def test_a_sale_that_cannot_be_cancelled_now_is_asked_for_again(desk: MemoryDesk) -> None:
+    second = late_fill_of_a_cancelled_sale(desk, "10")
+    book_order(Order.objects.exclude(pk=second.pk).get(side="sell"), desk.broker.every_order()[1], at=desk.now)
+    desk.broker.delay_cancel()
+
+    settle(desk)
+    second.refresh_from_db()
+    assert (second.state, second.cancel_asked_at) == (State.WORKING, desk.now)
+
+    settle(desk)
+    second.refresh_from_db()
+    assert second.state == State.CANCELLED
+    assert Event.objects.filter(key__endswith=":oversells").count() == 1
+
+
+def test_a_sale_of_what_is_held_goes_on(desk: MemoryDesk) -> None:
+    desk.buy()
+    sale = desk.sell(limit="120")
+    desk.broker.fill(sale.client_order_id, "4", "120")
+
+    settle(desk)
+    settle(desk)
+
+    sale.refresh_from_db()
+    assert (sale.state, sale.filled_quantity, sale.cancel_asked_at) == (State.PARTIAL, 4, None)

@@ -25,6 +25,7 @@ from thor.trading.desk import desk, hold
 from thor.trading.hours import session_date_of, session_for
 from thor.trading.models import Happening, Order, Position, Reconciliation
 from thor.trading.models.orders import OPEN
+from thor.trading.overselling import cancel_oversold
 from thor.trading.positions import in_account, open_positions
 from thor.trading.readiness import is_unanswered, newest
 from thor.trading.reconciling import givenup, missed
@@ -143,6 +144,7 @@ def _reconcile(broker: Broker, settled: SettlingReport, run: UUID, at: datetime,
     account, orders = look_at_account(broker)
     ours = givenup.orders_of_ours(orders)
     findings += givenup.take_up(orders, ours, broker=broker, at=at)
+    cancel_oversold(broker=broker, at=at)  # by the fills that were missed until now
     since = mark()
     seen = Snapshot(account, orders, look_at_positions(broker))
     again = _look_again(seen, broker)
