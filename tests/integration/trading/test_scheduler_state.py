@@ -21,7 +21,7 @@ from thor.leadership.clock import live_by
 from thor.timing import ManualClock, ReplayClock
 from thor.trading.imported import already_ran
 from thor.trading.models import ImportedRun
-from thor.trading.state_file import BadStateFile, import_state
+from thor.trading.state_file import LARGEST, BadStateFile, import_state
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -228,6 +228,26 @@ def test_a_file_that_is_no_state_is_one_sentence_and_nothing_is_kept(file: Path,
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ThorError, match="cannot be read"):
         state("--import", tmp_path / "nowhere.json")
+
+
+def test_a_pipe_and_a_folder_are_refused_unread(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(ThorError, match="is a folder, a pipe or a device"):
+            state("--import", path)
+
+
+def test_a_file_is_read_up_to_a_size_that_no_state_has(file: Path) -> None:
+    text = json.dumps(SAMPLE)
+    file.write_text(text + " " * (LARGEST + 1 - len(text)))
+
+    with pytest.raises(ThorError, match="more than 1,048,576 bytes"):
+        state("--import", file)
+
+    assert not ImportedRun.objects.exists()
+    file.write_text(text + " " * (LARGEST - len(text)))
+    assert state("--import", file).startswith("Imported 6 keys")
 
 
 def test_the_same_content_a_second_time_changes_nothing(file: Path) -> None:
