@@ -39,6 +39,18 @@ def says(text: str, number: int = 200) -> Fault:
     return lambda request, work: send_raw(request, number, text.encode())
 
 
+def sent_to(address: bytes) -> Fault:
+    """Answer that it has moved to this address, which need not be one."""
+
+    def answer(request: Request, work: Callable[[], Answer]) -> None:
+        request.send_response(301)
+        request.send_header("Location", address.decode("latin-1"))
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    return answer
+
+
 def silent(seconds: float) -> Fault:
     """Answer nothing for so long, and hang up."""
 

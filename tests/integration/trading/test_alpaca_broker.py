@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from thor.testing.alpaca_faults import (
     as_it_should,
     broken,
     says,
+    send,
+    sent_to,
     silent,
     status,
     taken,
@@ -26,6 +29,7 @@ from thor.testing.alpaca_rest import AlpacaRest
 from thor.trading.brokers.alpaca import AlpacaBroker
 from thor.trading.brokers.port import (
     Accepted,
+    BrokerUnreachable,
     Kind,
     OrderRequest,
     Rejected,
@@ -146,6 +150,62 @@ def test_an_answer_that_is_another_order_is_unknown(rest: AlpacaRest, alpaca_bro
     outcome = alpaca_broker.submit(OrderRequest("b", "SPY", Side.BUY, Decimal(1)))
 
     assert outcome == Unknown("Alpaca answered with the order a")
+
+
+def with_order(**change: Any) -> Fault:
+    """Return the order as it should be said, but for this."""
+
+    def answer(request: Request, work: Callable[[], Answer]) -> None:
+        found = work().content
+        send(request, Answer(200, {**(found[0] if isinstance(found, list) else found), **change}))
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        with_order(updated_at="0001-01-01T00:00:00+14:00"),
+        with_order(qty="1e999999999"),
+        with_order(filled_qty="1e999999999"),
+        with_order(filled_qty=float("inf")),
+        says("[" * 100_000),
+        says('{"a":' * 5_000),
+        says("[" * 100_000, 500),
+        sent_to(b"\xff\xfe"),
+        sent_to(b"http://[::1"),
+    ],
+    ids=["year 0", "qty", "filled", "infinite", "lists", "objects", "refused lists", "moved", "moved to ["],
+)
+def test_no_answer_whatever_it_is_raises_more_than_the_port_says(
+    rest: AlpacaRest, alpaca_broker: AlpacaBroker, fault: Fault
+) -> None:
+    """Orders, cancellations and questions alike."""
+    rest.fail(fault, path=ORDERS)
+    assert isinstance(alpaca_broker.submit(WISH), Unknown)
+
+    rest.mend()
+    assert isinstance(alpaca_broker.submit(CHEAP), Accepted)
+    rest.fail(fault, path=BY_ID)
+    assert isinstance(alpaca_broker.cancel("a"), Unknown)
+
+    rest.fail(fault, path=BY_ID)
+    with pytest.raises(BrokerUnreachable):
+        alpaca_broker.order("a")
+
+
+def test_an_account_of_infinitely_many_day_trades_is_no_answer(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:
+    rest.said["daytrade_count"] = float("inf")
+
+    with pytest.raises(BrokerUnreachable, match="not the account that can be read"):
+        alpaca_broker.account()
+
+
+def test_a_position_of_a_figure_beyond_all_is_no_answer(rest: AlpacaRest, alpaca_broker: AlpacaBroker) -> None:
+    rest.fail(says('[{"symbol": "SPY", "qty": "1e999999999", "side": "long", "avg_entry_price": "1"}]'))
+
+    with pytest.raises(BrokerUnreachable, match="not a position that can be read"):
+        alpaca_broker.positions()
 
 
 @pytest.mark.parametrize("number", [400, 401, 403, 404, 422])

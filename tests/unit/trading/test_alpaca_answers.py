@@ -120,6 +120,12 @@ def test_an_order_that_was_replaced_names_the_one_that_stands_for_it(answer: dic
         {"side": "sideways"},
         {"submitted_at": "yesterday"},
         {"symbol": ""},
+        {"qty": "1e999999999"},
+        {"qty": "1e-999999999"},
+        {"filled_qty": "1e999999999"},
+        {"filled_avg_price": "9" * 400},
+        {"updated_at": "0001-01-01T00:00:00+14:00"},
+        {"submitted_at": "9999-12-31T23:59:59-14:00"},
     ],
 )
 def test_an_order_that_cannot_be_read_is_no_answer(answer: dict[str, Any], change: dict[str, Any]) -> None:
@@ -164,6 +170,28 @@ def test_nothing_is_read_from_what_is_nothing(nothing: Any) -> None:
     for read in (read_order, read_fill, read_position, read_account):
         with pytest.raises(Unanswered):
             read(nothing)
+
+
+@pytest.mark.parametrize("change", [{"daytrade_count": float("inf")}, {"equity": "1e999999999"}])
+def test_an_account_with_a_figure_beyond_all_is_no_answer(book: InMemoryBroker, change: dict[str, Any]) -> None:
+    with pytest.raises(Unanswered, match="not the account that can be read"):
+        read_account(alpaca_words.account(book.account(), change))
+
+
+def test_a_position_with_a_figure_beyond_all_is_no_answer() -> None:
+    position = {"symbol": "SPY", "qty": "1e999999999", "side": "long", "avg_entry_price": "100", "current_price": None}
+
+    with pytest.raises(Unanswered, match="not a position that can be read"):
+        read_position(position)
+
+
+def test_a_word_that_is_lists_in_lists_is_no_answer(answer: dict[str, Any]) -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    with pytest.raises(Unanswered, match="not an order that can be read"):
+        read_order({**answer, "symbol": deep})
 
 
 def test_an_answer_that_is_no_list_does_not_pass_for_an_empty_one() -> None:

@@ -19,7 +19,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from thor.trading.brokers.alpaca_rest import Unanswered
@@ -66,6 +66,8 @@ WORKING: Final = frozenset(
 )
 #: Of an account's number so much is kept.
 LONGEST_NUMBER: Final = 64
+#: Of a figure, before the point or behind it: 1E+999999999 is one, and written out it would fill the memory.
+MOST_PLACES: Final = 40
 _SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
 
@@ -133,7 +135,8 @@ def read_list(answer: Any, what: str) -> list[Any]:
 def _read(what: str, read: Callable[[Answer], Found], answer: Any) -> Found:
     try:
         return read(answer)
-    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+    # An instant may lie before the year 1, a figure beyond all, and a word may be a list of a thousand lists.
+    except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise Unanswered(f"Alpaca's answer is not {what} that can be read: {type(error).__name__} {error}") from None
 
 
@@ -227,7 +230,7 @@ def _text(found: Any) -> str:
 
 def _number(found: Any) -> Decimal:
     number = Decimal(str(found))
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > MOST_PLACES:
         raise ValueError(f"{found!r} is no number")
     return number
 

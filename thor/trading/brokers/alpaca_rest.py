@@ -33,8 +33,9 @@ class Refused(ThorError):
     def __init__(self, status: int, body: bytes) -> None:
         """Take the status and the answer, which is Alpaca's `code` and `message`, or a gateway's page."""
         said = _said(body)
+        message = said.get("message")
         self.status, self.code = status, said.get("code")
-        self.message = f"{said['message']} ({status})" if said.get("message") else f"status {status}"
+        self.message = f"{message} ({status})" if message and isinstance(message, str) else f"status {status}"
         super().__init__(self.message)
 
 
@@ -79,7 +80,8 @@ def _send(session: "requests.Session", method: str, url: str, options: dict[str,
             status = response.status_code
     except requests.Timeout:
         raise _too_slow(timeout) from None
-    except requests.RequestException as error:
+    # A `ValueError` is the client's where it trips over a redirection's address, which it reads without following it.
+    except (requests.RequestException, ValueError) as error:
         raise Unanswered(f"Alpaca cannot be reached: {type(error).__name__}") from None
     if status not in OK:
         raise Refused(status, body)
@@ -105,13 +107,13 @@ def _too_slow(timeout: float) -> Unanswered:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter where a list lies in a list, a thousand deep
         raise Unanswered("Alpaca's answer is no JSON") from None
 
 
 def _said(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
