@@ -18,6 +18,8 @@ from thor.timing import SystemClock
 
 #: Lines that wait to be printed; a program that writes faster than the terminal reads has to wait.
 MOST_LINES = 5_000
+#: So long the last lines of a program that has ended are waited for: what it left behind may hold its output open.
+LAST_WORDS_SECONDS = 2.0
 Lines = queue.Queue[Message]
 
 
@@ -34,20 +36,32 @@ class ProgramProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._not_started = False
         self._told_to_end_at = 0.0
+        self._reader: threading.Thread | None = None
+        self._ended_at: float | None = None
 
     def start(self) -> None:
         """Start the program in a session of its own, bound to the life of this process."""
         self.start_due = None
         started = threading.Event()
         # The kernel binds a child to the life of the *thread* that started it, so that one stays with it.
-        threading.Thread(target=self._carry, args=(started,), name=self.program.name, daemon=True).start()
+        self._reader = threading.Thread(target=self._carry, args=(started,), name=self.program.name, daemon=True)
+        self._ended_at = None
+        self._reader.start()
         started.wait()
 
     def poll(self) -> int | None:
-        """Return the exit status of a process that has ended, 1 if none could be started, else None."""
+        """Return the exit status of a process that has ended and was heard, 1 if none could be started, else None."""
         if self._not_started:
             return 1
-        return self._process.poll() if self._process else None
+        return self._process.poll() if self._process and not self.speaks else None
+
+    @property
+    def speaks(self) -> bool:
+        """Tell whether lines of the program may still come: it runs, or its last ones are being read."""
+        if self.runs or self._reader is None or not self._reader.is_alive():
+            return self.runs
+        self._ended_at = self._ended_at or time.monotonic()
+        return time.monotonic() - self._ended_at < LAST_WORDS_SECONDS
 
     @property
     def runs(self) -> bool:

@@ -77,6 +77,8 @@ class Supervisor:
         """End every program, stage by stage, and kill what does not end in its time; nothing is left."""
         for stage in sorted({process.program.stage for process in self._processes}):
             self._end([process for process in self._processes if process.program.stage == stage])
+        while any(process.speaks for process in self._processes):
+            self.print_lines(LOOK_SECONDS / 2)
         self.print_lines(LOOK_SECONDS)
 
     def print_lines(self, seconds: float = 0.0) -> None:

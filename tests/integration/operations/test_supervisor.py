@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.operations.endings import all_end
 from thor.operations import restarts
+from thor.operations.process import ProgramProcess
 from thor.operations.programs import Program
 from thor.operations.supervisor import Supervisor
 
@@ -180,6 +181,34 @@ def test_a_program_that_refuses_its_configuration_ends_everything_with_status_2(
     assert status == 2
     printed = output.getvalue()
     assert printed.index("no such file") < printed.index("two cannot run with this configuration")
+
+
+def test_the_last_words_of_a_program_are_printed_before_its_end_is_told(
+    supervisor: Supervisor, output: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = ProgramProcess._write
+    monkeypatch.setattr(ProgramProcess, "_write", lambda self, line: (time.sleep(0.5), write(self, line)))
+    supervisor.start(python("two", "import sys; print('first'); print('no such file'); sys.exit(2)"))
+
+    assert supervisor.supervise() == 2
+    supervisor.print_lines()
+
+    printed = output.getvalue()
+    assert printed.index("first") < printed.index("no such file") < printed.index("two cannot run")
+
+
+def test_whoever_was_told_to_end_is_heard_to_the_last_word(
+    supervisor: Supervisor, output: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (print('bye'), sys.exit())); "
+    supervisor.start(python("one", says + "print('up', flush=True); time.sleep(60)"))
+    after_line(supervisor, output, "one")
+    write = ProgramProcess._write
+    monkeypatch.setattr(ProgramProcess, "_write", lambda self, line: (time.sleep(0.5), write(self, line)))
+
+    supervisor.end_all()
+
+    assert "bye" in output.getvalue()
 
 
 def test_programs_end_in_the_order_of_their_stages(supervisor: Supervisor, output: io.StringIO) -> None:
