@@ -77,6 +77,20 @@ def trickling(seconds: float) -> Fault:
     return answer
 
 
+def creeping(seconds: float, begin: bytes = b"HTTP/1.1 200 OK\r\nX-Slow: ") -> Fault:
+    """Send this, and go on with a byte now and then for so long: in a head, or in a body whose length is told."""
+
+    def answer(request: Request, work: Callable[[], Answer]) -> None:
+        request.wfile.write(begin)
+        for _ in range(int(seconds / 0.05)):
+            request.wfile.write(b" ")
+            request.wfile.flush()
+            time.sleep(0.05)
+        request.close_connection = True
+
+    return answer
+
+
 def broken(request: Request, work: Callable[[], Answer]) -> None:
     """Promise more than is sent, and hang up."""
     request.send_response(200)

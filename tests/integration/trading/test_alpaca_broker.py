@@ -17,6 +17,7 @@ from thor.testing.alpaca_faults import (
     Request,
     as_it_should,
     broken,
+    creeping,
     says,
     send,
     sent_to,
@@ -120,6 +121,40 @@ def test_what_may_have_arrived_is_unknown_and_its_id_tells(
     assert outcome.reason
     rest.settle()
     assert (alpaca_broker.order("a") is not None) is has_arrived
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        creeping(30.0),
+        creeping(30.0, b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"),
+        creeping(30.0, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1388\r\n"),
+        creeping(30.0, b"HTTP/1.1 301 Moved\r\nLocation: /\r\nContent-Length: 5000\r\n\r\n"),
+        trickling(30.0),
+    ],
+    ids=["head", "body of a told length", "body in pieces", "body of a redirection", "body without an end"],
+)
+def test_an_answer_of_a_byte_now_and_then_is_given_up_in_time(
+    rest: AlpacaRest, hasty_broker: AlpacaBroker, fault: Fault
+) -> None:
+    rest.fail(fault, path=ORDERS)
+    began = time.monotonic()
+
+    assert hasty_broker.submit(WISH) == Unknown(f"Alpaca did not answer within {HASTY:g} s")
+    assert time.monotonic() - began < 15
+
+
+def test_a_connection_serves_again_and_with_its_whole_time_after_an_answer(rest: AlpacaRest) -> None:
+    broker = hasty(rest, lambda _: None, timeout=SLOW)
+    del broker._rest._client._session.headers["Connection"]
+
+    broker.account()
+    time.sleep(1.1 * SLOW)
+
+    assert broker.account().cash == 100_000
+    pools = broker._rest._client._session.get_adapter(rest.url).poolmanager.pools
+    (key,) = pools.keys()
+    assert (pools[key].num_connections, pools[key].num_requests) == (1, 2)
 
 
 def test_an_order_that_arrives_after_its_time_out_is_found_later(

@@ -16,7 +16,8 @@ from thor.errors import ThorError
 if TYPE_CHECKING:
     import requests
 
-#: Seconds within which a request must have been answered, to its last byte.
+#: Seconds within which a request must have been answered, to its last byte (`alpaca_deadline`). A connection that is
+#: made slowly has as many for each of the host's addresses, and for the handshake: nothing has been sent until then.
 TIMEOUT: Final = 10.0
 #: Bytes: 500 orders are some 600,000 long.
 LONGEST: Final = 20_000_000
@@ -63,38 +64,43 @@ def _one_try_client(url: str, key_id: str, secret_key: str, timeout: float) -> A
     # Here, since alpaca-py loads pandas, and only the process that trades should pay for it.
     from alpaca.trading.client import TradingClient
 
+    from thor.trading.brokers.alpaca_deadline import keep_to_time
+
     class OneTryClient(TradingClient):
         def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
             return _send(self._session, method, url, opts, timeout)
 
-    return OneTryClient(key_id, secret_key, url_override=url.rstrip("/"))
+    client = OneTryClient(key_id, secret_key, url_override=url.rstrip("/"))
+    keep_to_time(client._session)
+    return client
 
 
 def _send(session: "requests.Session", method: str, url: str, options: dict[str, Any], timeout: float) -> Any:
     import requests
 
+    from thor.trading.brokers.alpaca_deadline import whole
+
     end = time.monotonic() + timeout
     try:
-        with session.request(method, url, **options, timeout=timeout, stream=True) as response:
-            body = _body(response, end, timeout)
+        with session.request(method, url, **options, timeout=whole(timeout), stream=True) as response:
+            body = _body(response)
             status = response.status_code
     except requests.Timeout:
         raise _too_slow(timeout) from None
     # A `ValueError` is the client's where it trips over a redirection's address, which it reads without following it.
     except (requests.RequestException, ValueError) as error:
+        if time.monotonic() >= end:  # in the midst of a body, where the client says that the connection broke
+            raise _too_slow(timeout) from None
         raise Unanswered(f"Alpaca cannot be reached: {type(error).__name__}") from None
     if status not in OK:
         raise Refused(status, body)
     return _json(body) if body.strip() else None
 
 
-def _body(response: "requests.Response", end: float, timeout: float) -> bytes:
-    # The client's own time-out is for each piece: a server that sends a byte a second would never meet it.
+def _body(response: "requests.Response") -> bytes:
     body = bytearray()
     for piece in response.iter_content(65_536):
         body += piece
-        if time.monotonic() > end:
-            raise _too_slow(timeout)
         if len(body) > LONGEST:
             raise Unanswered(f"Alpaca's answer is longer than {LONGEST} bytes")
     return bytes(body)
