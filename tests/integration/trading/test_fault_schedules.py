@@ -19,10 +19,9 @@ from thor.trading.brokers.alpaca import AlpacaBroker
 from thor.trading.brokers.port import Side, Standing
 from thor.trading.models import Order
 
-#: On SQLite all of them; elsewhere, where a statement takes its time, enough to see that it is the same.
-SCHEDULES = 250 if os.environ.get("DATABASE_URL", "").startswith("postgres") else 1000
-#: A silent server costs its time-out, so that few are played each time; SCHEDULES=1000 plays as many of both.
-SERVED = 50
+#: At the broker in memory and at Alpaca's server: on SQLite all of them; elsewhere, where a statement takes its time,
+#: enough to see that it is the same. `SCHEDULES=1000` plays as many of both anywhere.
+SCHEDULES, SERVED = (250, 50) if os.environ.get("DATABASE_URL", "").startswith("postgres") else (1000, 1000)
 SCHEDULES, SERVED = (int(os.environ.get("SCHEDULES", usual)) for usual in (SCHEDULES, SERVED))
 #: Seconds that all of them may take.
 SECONDS = 600 + 3 * SERVED
