@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: The zone in which Alpaca's calendar writes its hours.
 NEW_YORK: Final = ZoneInfo("America/New_York")
-#: Seconds that each wait for a request's answer may take, and its body as a whole. A head that comes a byte at a time is
-#: not held to it: no single wait of it is long.
+#: Seconds that each wait for a request's answer may take, and its body as a whole. A head that comes a byte at a time
+#: is not held to it: no single wait of it is long.
 TIMEOUT: Final = 4.0
 #: Bytes: an answer is a few hundred long, and what is longer is none.
 LONGEST: Final = 1_000_000
