@@ -23,6 +23,8 @@ NEW_YORK: Final = ZoneInfo("America/New_York")
 TIMEOUT: Final = 4.0
 #: Bytes: an answer is a few hundred long, and what is longer is none.
 LONGEST: Final = 1_000_000
+#: Years in which an instant can lie and be told in any zone.
+YEARS: Final = range(1970, 9999)
 
 
 class AlpacaClock:
@@ -60,7 +62,7 @@ class AlpacaClock:
             raise self._too_slow(path) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ClockUnavailable(f"Alpaca cannot be reached for {path}: {error or type(error).__name__}") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ClockUnavailable(f"Alpaca's answer to {path} is no JSON") from None
 
     def _body(self, response: "httpx.Response", path: str) -> bytes:
@@ -95,7 +97,9 @@ def _instant(clock: Any, name: str) -> datetime:
     try:
         at = datetime.fromisoformat(found)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise ClockUnavailable(f"Alpaca's clock says {name}={found!r}, which is no instant") from None
+        at = datetime.min
+    if at.year not in YEARS:
+        raise ClockUnavailable(f"Alpaca's clock says {name}={found!r}, which is no instant")
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
