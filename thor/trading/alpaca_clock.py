@@ -97,7 +97,7 @@ def _instant(clock: Any, name: str) -> datetime:
     try:
         at = datetime.fromisoformat(found)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        at = datetime.min
+        at = datetime.min.replace(tzinfo=UTC)
     if at.year not in YEARS:
         raise ClockUnavailable(f"Alpaca's clock says {name}={found!r}, which is no instant")
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
