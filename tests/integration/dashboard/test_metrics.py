@@ -98,7 +98,7 @@ def test_only_the_last_minute_counts_however_long_the_ledger(client: Client, mon
     monkeypatch.setattr(figures, "FIRST_STEP", 2)
     for ago in (7200, 3600, 300, 120, 90, 65):
         ran(State.SUCCEEDED, 0.01, ago=ago)
-    for ago in (55, 30, 5, 4, 3, 2, 1):
+    for ago in (35, 30, 5, 4, 3, 2, 1):
         ran(State.SUCCEEDED, 0.01, ago=ago)
 
     assert samples(client)["thor_decided_occurrences", "x", "", "succeeded"] == 7
