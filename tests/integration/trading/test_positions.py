@@ -7,8 +7,9 @@ import pytest
 from tests.integration.trading.memory_desk import CLOSE, MemoryDesk, held, position, run_of
 from thor.trading.desk import hold
 from thor.trading.learning.examples import excursions
-from thor.trading.models import Event, Position, Purpose, Trade
+from thor.trading.models import Event, Position, Purpose, State, Trade
 from thor.trading.positions import close_vanished, find_external
+from thor.trading.services.reconciliation import reconcile_account
 from thor.trading.settling import settle_orders
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,9 +86,12 @@ def test_a_sale_of_what_nobody_knew_of_is_booked_and_said(desk: MemoryDesk) -> N
     with hold():
         close_vanished(position(), at=desk.now, run=run_of(9))
 
-    for quantity in ("4", "6"):
-        desk.broker.fill(order.client_order_id, quantity, "200")
-        settle_orders(broker=desk.broker, at=desk.now)
+    desk.broker.fill(order.client_order_id, "4", "200")
+    settle_orders(broker=desk.broker, at=desk.now)
+    order.refresh_from_db()
+    assert (order.state, order.filled_quantity) == (State.CANCELLED, 4)  # nothing is held for it to sell
+    desk.broker.fill(order.client_order_id, "6", "200")  # before the cancellation came, and told of later
+    reconcile_account(broker=desk.broker, run=run_of(10), at=desk.now)
 
     assert held() == 0
     assert list(Trade.objects.order_by("pk").values_list("net_pnl", flat=True)) == [0, 0, 0]
