@@ -63,12 +63,12 @@ bench: $(VENV)/.bench ## Measure Thor beside its peers; about 15 minutes, QUICK=
 	@$(BIN)/python -m benchmarks.scheduler $(if $(QUICK),--quick)
 
 .PHONY: check
-check: $(VENV)/.dev ## Lint, format, types, import contracts and unit tests: under a minute
+check: $(VENV)/.dev ## Lint, format, types, import contracts and unit tests: a minute and a half
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q $(CORES) tests/unit
 
 .PHONY: format
 format: $(VENV)/.dev ## Rewrite the code in the one format, and mend what can be mended
