@@ -61,6 +61,14 @@ def silent(seconds: float) -> Fault:
     return answer
 
 
+def _drip(request: Request, seconds: float) -> None:
+    for _ in range(int(seconds / 0.05)):
+        request.wfile.write(b" ")
+        request.wfile.flush()
+        time.sleep(0.05)
+    request.close_connection = True
+
+
 def trickling(seconds: float) -> Fault:
     """Send a byte now and then for so long: no single wait of a client is long."""
 
@@ -68,11 +76,7 @@ def trickling(seconds: float) -> Fault:
         request.send_response(200)
         request.send_header("Connection", "close")
         request.end_headers()
-        for _ in range(int(seconds / 0.05)):
-            request.wfile.write(b" ")
-            request.wfile.flush()
-            time.sleep(0.05)
-        request.close_connection = True
+        _drip(request, seconds)
 
     return answer
 
@@ -82,11 +86,7 @@ def creeping(seconds: float, begin: bytes = b"HTTP/1.1 200 OK\r\nX-Slow: ") -> F
 
     def answer(request: Request, work: Callable[[], Answer]) -> None:
         request.wfile.write(begin)
-        for _ in range(int(seconds / 0.05)):
-            request.wfile.write(b" ")
-            request.wfile.flush()
-            time.sleep(0.05)
-        request.close_connection = True
+        _drip(request, seconds)
 
     return answer
 
