@@ -78,6 +78,12 @@ class AlpacaRest:
 
             do_GET = do_POST = do_DELETE = _do
 
+            def end_headers(self) -> None:
+                """Say it where the connection ends with this answer: its client would send the next request into it."""
+                if self.close_connection:
+                    self.send_header("Connection", "close")
+                super().end_headers()
+
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing."""
 
